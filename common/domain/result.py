@@ -1,0 +1,67 @@
+"""How an attempt ended: a status, a typed reason, and what a person wants to see of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from common.domain.status import Status
+
+
+class Reason(StrEnum):
+    """Why an attempt did not succeed."""
+
+    EXIT_CODE = "EXIT_CODE"
+    SIGNAL = "SIGNAL"
+    TIMEOUT = "TIMEOUT"
+    SPAWN_ERROR = "SPAWN_ERROR"
+    """The command can't be started: not found, not executable, too long."""
+    UNKNOWN_TYPE = "UNKNOWN_TYPE"
+    EXECUTOR_ERROR = "EXECUTOR_ERROR"
+    CANCELLED = "CANCELLED"
+    AGENT_ERROR = "AGENT_ERROR"
+    """The agent's machine could not run it (no memory, no disk, no file handles): not the task's fault."""
+    AGENT_STOPPED = "AGENT_STOPPED"
+    """The agent was stopped at once and handed the task back."""
+    AGENT_LOST = "AGENT_LOST"
+    START_BY = "START_BY"
+    """It waited longer than it was allowed to."""
+
+
+CHARGED = frozenset({Reason.EXIT_CODE, Reason.SIGNAL, Reason.TIMEOUT, Reason.SPAWN_ERROR, Reason.EXECUTOR_ERROR})
+"""Reasons that use up one of the task's `retries`."""
+
+HANDED_BACK = frozenset({Reason.AGENT_ERROR, Reason.AGENT_STOPPED})
+"""Reasons that send the task back to PENDING at no cost to its retries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The end of one attempt, as an executor returns it and the store keeps it.
+
+    `output` is an excerpt fit for the task's hash (head and tail, the cut marked);
+    the whole kept output is the attempt's log. `output_bytes` counts all that was written.
+    """
+
+    status: Status
+    reason: Reason | None = None
+    exit_code: int | None = None
+    error: str = ""
+    output: str = ""
+    output_bytes: int = 0
+
+    @property
+    def charged(self) -> bool:
+        return self.reason in CHARGED
+
+    @property
+    def handed_back(self) -> bool:
+        return self.reason in HANDED_BACK
+
+
+def success(output: str = "", output_bytes: int = 0, exit_code: int | None = 0) -> Result:
+    """An attempt that did what it should."""
+    return Result(Status.SUCCESS, None, exit_code, "", output, output_bytes)
+
+
+def failure(reason: Reason, error: str, *, exit_code: int | None = None) -> Result:
+    """An attempt that failed before or without any output; `error` says what to do about it."""
+    return Result(Status.FAILED, reason, exit_code, error)

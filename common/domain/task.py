@@ -1,0 +1,176 @@
+"""A task: what was asked (`TaskSpec`), how it is asked for (`Submission`), and what became of it (`Task`)."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from common.domain.errors import InvalidTask
+from common.domain.result import Result
+from common.domain.status import Status
+
+MAX_CONTENT = 1_000_000
+"""Bytes of content, arguments and environment together; larger things belong in a file."""
+MAX_TIMEOUT = 30 * 86_400.0
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+TaskId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+RequestId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+TypeName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
+S = TypeVar("S")
+EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
+
+
+class TaskSpec(BaseModel):
+    """What a client asks for. JSON names are camelCase; unknown or wrongly typed fields are refused.
+
+    `content` is a command line for `sh -c`, a list (run as it is, without a shell), or the text of a script.
+    `timeout` and `retry_delay` are seconds; `output_limit` is bytes of output kept per attempt.
+    """
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        allow_inf_nan=False,
+    )
+
+    name: Name = "task"
+    type: TypeName = "SHELL"
+    content: str | list[str]
+    args: list[str] = Field(default_factory=list, max_length=1000)
+    env: dict[EnvName, str] = Field(default_factory=dict, max_length=1000)
+    timeout: float = Field(default=3600.0, gt=0, le=MAX_TIMEOUT)
+    retries: int = Field(default=0, ge=0, le=100)
+    retry_delay: float = Field(default=1.0, ge=0, le=86_400)
+    output_limit: int = Field(default=1_048_576, ge=1024, le=64 * 1_048_576)
+    on_agent_lost: Literal["requeue", "fail"] = "requeue"
+
+    @field_validator("name")
+    @classmethod
+    def _printable(cls, name: str) -> str:
+        if not name.isprintable():
+            raise ValueError("must not contain control characters")
+        return name
+
+    @field_validator("content")
+    @classmethod
+    def _runnable(cls, content: str | list[str]) -> str | list[str]:
+        if isinstance(content, list) and not content:
+            raise ValueError("must not be an empty list")
+        first = content[0] if isinstance(content, list) else content
+        if not first.strip():
+            raise ValueError("must not be empty")
+        _check_texts([content] if isinstance(content, str) else content)
+        return content
+
+    @field_validator("args")
+    @classmethod
+    def _texts(cls, args: list[str]) -> list[str]:
+        _check_texts(args)
+        return args
+
+    @field_validator("env")
+    @classmethod
+    def _sorted(cls, env: dict[str, str]) -> dict[str, str]:
+        _check_texts(env.values())
+        # One order, so that the same environment always gives the same digest.
+        return dict(sorted(env.items()))
+
+    def digest(self) -> str:
+        """A short fingerprint: equal for equal requests, however they were written down (F-MGR-03)."""
+        body = TaskSpec.__pydantic_serializer__.to_json(self, exclude={"task_id", "request_id"})
+        return hashlib.blake2b(body, digest_size=12).hexdigest()
+
+
+class Submission(TaskSpec):
+    """A request to run a task, as a client or a hand-pushed message words it.
+
+    `task_id` is given by the asker or, if None, by dts; `request_id` makes a repeat harmless (F-MGR-03).
+    """
+
+    task_id: TaskId | None = None
+    request_id: RequestId | None = None
+
+    @classmethod
+    def parse(cls, raw: bytes | str) -> Self:
+        """Read JSON as it came from outside.
+
+        Raises InvalidTask, whose text names each wrong field. Depth, size and encoding are bounded,
+        so no input can exhaust the reader.
+        """
+        if len(raw) > 2 * MAX_CONTENT:
+            raise InvalidTask(f"the message is {len(raw):,} bytes long; at most {2 * MAX_CONTENT:,} are taken")
+        return _checked(lambda: cls.model_validate_json(raw, by_name=False, by_alias=True))
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Build one from Python values; raises InvalidTask as `parse` does."""
+        return _checked(lambda: cls(**values))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task as the store holds it. Times are ISO 8601 text in UTC, empty where they have not come yet."""
+
+    task_id: str
+    spec: TaskSpec
+    status: Status
+    attempt: int = 0
+    agent: str = ""
+    boot: str = ""
+    failures: int = 0
+    """How many of its retries are used up."""
+    lost: int = 0
+    """How many agents were lost with it."""
+    cancel_requested: bool = False
+    request_id: str = ""
+    result: Result | None = None
+    created_at: str = ""
+    updated_at: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    extra: dict[str, str] = field(default_factory=dict)
+    """Fields of its hash that this version does not know."""
+
+
+def _check_texts(texts: Iterable[str]) -> None:
+    size = 0
+    for text in texts:
+        if "\0" in text:
+            raise ValueError("must not contain NUL bytes: no program can be given them")
+        try:
+            size += len(text.encode())
+        except UnicodeEncodeError:
+            raise ValueError("must be valid Unicode (it has a lone surrogate)") from None
+    if size > MAX_CONTENT:
+        raise ValueError(f"is {size:,} bytes long; at most {MAX_CONTENT:,} are taken")
+
+
+def _checked(build: Callable[[], S]) -> S:
+    try:
+        return build()
+    except ValidationError as error:
+        raise InvalidTask("; ".join(_sentence(detail) for detail in error.errors()[:10])) from None
+    except (UnicodeError, RecursionError) as error:
+        raise InvalidTask(f"not JSON: {error}") from None
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in detail["loc"] if part not in ("str", "list[str]"))
+    if detail["type"] == "extra_forbidden":
+        known = [to_camel(name) for name in Submission.model_fields]
+        near = get_close_matches(where, known, n=1)
+        return f"{where!r} is no field of a task" + (f" (did you mean {near[0]!r}?)" if near else "")
+    if detail["type"] == "json_invalid":
+        return f"not JSON: {detail['ctx']['error']}"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
