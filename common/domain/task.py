@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -138,8 +138,6 @@ class Task:
     updated_at: str = ""
     started_at: str = ""
     finished_at: str = ""
-    extra: dict[str, str] = field(default_factory=dict)
-    """Fields of its hash that this version does not know."""
 
 
 def _check_texts(texts: Iterable[str]) -> None:

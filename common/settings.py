@@ -1,0 +1,94 @@
+"""Every setting, in one model: from DTS_* in the environment, overridden by flags.
+
+A secret may stand in a file instead: DTS_REDIS_URL_FILE names one that holds DTS_REDIS_URL.
+Nothing is read at import; a process loads its settings once, at its start.
+"""
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from common.domain.errors import BadSetting
+
+PREFIX = "DTS_"
+
+
+class Settings(BaseModel):
+    """What can be set; times are seconds. `redis_url` is DTS_REDIS_URL in the environment, and so on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    redis_url: str = Field("", description="the Redis that holds the truth, like redis://127.0.0.1:6379/0")
+    namespace: str = Field("", pattern=r"^[^\s*?\[\]]{0,64}$", description="stands before all Redis keys")
+    durability: Literal["fast", "durable"] = Field(
+        "fast", description="durable refuses a Redis without an append-only file"
+    )
+    home: Path = Field(Path(".dts"), description="where `dts up` keeps its state, and agents their work")
+    agent: str = Field(
+        default_factory=lambda: socket.gethostname() or "agent",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="the agent's id; two live agents never share one",
+    )
+    slots: int = Field(
+        default_factory=lambda: 2 * (os.cpu_count() or 1), ge=1, le=10_000, description="tasks an agent runs at once"
+    )
+    lease: float = Field(15.0, ge=0.5, le=600, description="how long an agent may be silent before it counts as lost")
+    drain: float = Field(60.0, ge=0, description="how long a stopping agent waits for its running tasks")
+    grace: float = Field(5.0, ge=0, le=300, description="between TERM and KILL when a task is ended")
+    retention: float = Field(7 * 86_400.0, ge=86_400, description="how long final tasks are kept; a day at least")
+    pending_bound: int = Field(1_000_000, ge=1, description="how many tasks may wait")
+    max_lost: int = Field(3, ge=1, description="how many agents may be lost with one task before it is given up")
+    executors: dict[str, str] = Field(
+        default_factory=dict, description='further task types as JSON, {"TYPE": "module:name"}'
+    )
+    env_passthrough: tuple[str, ...] = Field((), description="environment names that tasks inherit, comma separated")
+    python: str = Field("", description="interpreter for PYTHON tasks; the agent's own where empty")
+    work_dir: Path | None = Field(None, description="where tasks get their private directories; <home>/work if unset")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":
+        """Read the environment; `overrides` that are not None win. Raises BadSetting, naming what is wrong where."""
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for name in cls.model_fields:
+            text = _lookup(environ, PREFIX + name.upper())
+            if text is not None:
+                values[name] = _parsed(name, text)
+        values |= {name: value for name, value in overrides.items() if value is not None}
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise BadSetting("; ".join(_sentence(detail["loc"], detail["msg"]) for detail in error.errors())) from None
+
+
+def _lookup(environ: Mapping[str, str], name: str) -> str | None:
+    if name in environ:
+        return environ[name]
+    path = environ.get(name + "_FILE")
+    if not path:
+        return None
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise BadSetting(f"{name}_FILE: can't read {path!r}: {error.strerror}") from error
+
+
+def _parsed(name: str, text: str) -> Any:
+    if name == "env_passthrough":
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if name == "executors":
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise BadSetting(f"{PREFIX}EXECUTORS is not JSON: {error}") from error
+    return text
+
+
+def _sentence(where: tuple[int | str, ...], message: str) -> str:
+    return f"{PREFIX}{str(where[0]).upper()}: {message[0].lower()}{message[1:]}"

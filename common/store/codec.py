@@ -1,0 +1,102 @@
+"""Between a task and its hash, whose every field is text that a person can read."""
+
+import json
+from typing import Any
+
+from common.domain.errors import CorruptTask
+from common.domain.result import Reason, Result
+from common.domain.status import Status
+from common.domain.task import Submission, Task, TaskSpec
+
+
+def fields_of(submission: Submission) -> list[str]:
+    """The request as flat field, value, ... for HSET; what is left at its default emptiness is left out."""
+    flat = [
+        "name", submission.name,
+        "type", submission.type,
+        "timeout", _number(submission.timeout),
+        "retries", str(submission.retries),
+        "retryDelay", _number(submission.retry_delay),
+        "outputLimit", str(submission.output_limit),
+        "onAgentLost", submission.on_agent_lost,
+    ]  # fmt: skip
+    if isinstance(submission.content, str):
+        flat += ["content", submission.content]
+    else:
+        # `argv` tells a list from a text that happens to look like one.
+        flat += ["content", _json(submission.content), "argv", "1"]
+    if submission.args:
+        flat += ["args", _json(submission.args)]
+    if submission.env:
+        flat += ["env", _json(submission.env)]
+    return flat
+
+
+def task_of(fields: dict[str, str]) -> Task:
+    """A task from its hash. Raises CorruptTask where somebody else wrote there; unknown fields are ignored."""
+    try:
+        return Task(
+            task_id=fields["taskId"],
+            spec=_spec(fields),
+            status=Status(fields["status"]),
+            attempt=int(fields["attempt"]),
+            agent=fields.get("agent", ""),
+            boot=fields.get("boot", ""),
+            failures=int(fields.get("failures") or 0),
+            lost=int(fields.get("lost") or 0),
+            cancel_requested=fields.get("cancelRequested") == "1",
+            request_id=fields.get("requestId", ""),
+            result=_result(fields),
+            created_at=fields["createdAt"],
+            updated_at=fields["updatedAt"],
+            started_at=fields.get("startedAt", ""),
+            finished_at=fields.get("finishedAt", ""),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise CorruptTask(f"task {fields.get('taskId', '?')!r} can't be read back: {error!r}") from error
+
+
+def _spec(fields: dict[str, str]) -> TaskSpec:
+    content: str | list[str] = fields["content"]
+    if "argv" in fields:
+        content = json.loads(fields["content"])
+    # Validated when it was submitted; doing it again would cost more than all the rest of a take.
+    return TaskSpec.model_construct(
+        name=fields["name"],
+        type=fields["type"],
+        content=content,
+        args=_loaded(fields.get("args"), list),
+        env=_loaded(fields.get("env"), dict),
+        timeout=float(fields["timeout"]),
+        retries=int(fields["retries"]),
+        retry_delay=float(fields["retryDelay"]),
+        output_limit=int(fields["outputLimit"]),
+        on_agent_lost=fields["onAgentLost"],  # type: ignore[arg-type]
+    )
+
+
+def _result(fields: dict[str, str]) -> Result | None:
+    status = Status(fields["status"])
+    if not status.final and not fields.get("reason"):
+        return None
+    return Result(
+        # A task that waits for its next attempt shows how the last one ended.
+        status=status if status.final else Status.FAILED,
+        reason=Reason(fields["reason"]) if fields.get("reason") else None,
+        exit_code=int(fields["exitCode"]) if fields.get("exitCode") else None,
+        error=fields.get("error", ""),
+        output=fields.get("result", ""),
+        output_bytes=int(fields.get("outputBytes") or 0),
+    )
+
+
+def _loaded(text: str | None, kind: type) -> Any:
+    return json.loads(text) if text else kind()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)

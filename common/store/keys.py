@@ -1,0 +1,74 @@
+"""Every Redis key of dts, built here and nowhere else.
+
+    task:<taskId>              hash     the task, every field readable text
+    task:<taskId>:history      list     one JSON entry per change, oldest first
+    task:<taskId>:log:<n>      string   what attempt n printed, head and tail within its budget
+    request:<requestId>        string   "<taskId> <digest>" of the task this requestId made
+    tasks:<STATUS>             zset     ids of the tasks in that status, by the time they got there (ms)
+    tasks:all                  zset     ids of all tasks, by the time they were made (ms)
+    tasks:dead                 list     JSON notes on tasks given up because agents kept dying with them
+    queue:tasks                list     whole JSON tasks, pushed by hand with LPUSH
+    queue:tasks:moving         list     <consumer> suffix; taken off a queue, not yet stamped with an id
+    queue:tasks:held           hash     <consumer> suffix; message id -> body, taken and not yet settled
+    queue:tasks:dead           list     JSON {"reason", "at", "body"} of messages nobody could read
+    queue:pending              zset     ids of the tasks ready to be taken, by the time they became so (ms)
+    queue:delayed              zset     ids of the tasks that wait for a retry, by the time it is due (ms)
+    bell:pending               list     at most one element; rung when something became ready
+    agent:<agentId>            hash     an agent's lease (boot, host, pid, slots, types, startedAt); expires
+    control:<agentId>          channel  ids of tasks that this agent should end; a hint, the hash is the truth
+    leader:epoch               string   the newest scheduler term seen
+
+One optional namespace stands before all of them (`Keys("{s1}:")`), so that several platforms can
+share a server, or several shards a cluster.
+"""
+
+from common.domain.status import Status
+
+
+class Keys:
+    """Builds keys under one namespace; holds nothing else. Safe to share between threads."""
+
+    def __init__(self, namespace: str = "") -> None:
+        self.namespace = namespace
+        self.indexes = [self.index(status) for status in Status]
+        """The status indexes in the order of `Status`: the first keys of every verb's script."""
+        self.all = f"{namespace}tasks:all"
+        self.dead = f"{namespace}tasks:dead"
+        self.pending = f"{namespace}queue:pending"
+        self.delayed = f"{namespace}queue:delayed"
+        self.bell = f"{namespace}bell:pending"
+        self.epoch = f"{namespace}leader:epoch"
+        self.tasks_queue = f"{namespace}queue:tasks"
+        self.task_prefix = f"{namespace}task:"
+        """For the one script that pops ids and so can't be told their keys beforehand."""
+        self.control_prefix = f"{namespace}control:"
+
+    def task(self, task_id: str) -> str:
+        return f"{self.task_prefix}{task_id}"
+
+    def history(self, task_id: str) -> str:
+        return f"{self.task_prefix}{task_id}:history"
+
+    def log(self, task_id: str, attempt: int) -> str:
+        return f"{self.task_prefix}{task_id}:log:{attempt}"
+
+    def request(self, request_id: str) -> str:
+        return f"{self.namespace}request:{request_id}"
+
+    def index(self, status: Status) -> str:
+        return f"{self.namespace}tasks:{status}"
+
+    def agent(self, agent_id: str) -> str:
+        return f"{self.namespace}agent:{agent_id}"
+
+    def control(self, agent_id: str) -> str:
+        return f"{self.control_prefix}{agent_id}"
+
+    def moving(self, queue: str, consumer: str) -> str:
+        return f"{queue}:moving:{consumer}"
+
+    def held(self, queue: str, consumer: str) -> str:
+        return f"{queue}:held:{consumer}"
+
+    def dead_letters(self, queue: str) -> str:
+        return f"{queue}:dead"

@@ -1,0 +1,34 @@
+"""Leases: an agent's proof, for a bounded time, that it alone may run tasks under its id."""
+
+from collections.abc import Mapping
+
+from redis import Redis
+
+from common.domain.status import Answer
+from common.store.keys import Keys
+from common.store.scripts import Scripts
+
+
+class Leases:
+    """Takes, renews and gives back the leases of agents. Safe to share between threads; raises Unavailable."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._keys = keys
+        self._scripts = Scripts(redis, keys)
+
+    def take(self, agent: str, boot: str, seconds: float, info: Mapping[str, str | int]) -> bool:
+        """Hold the lease if nobody does; True also where this boot holds it already. Never overwrites another's."""
+        members = [part for pair in info.items() for part in pair]
+        return self._ask("lease", agent, [boot, int(seconds * 1000), "new", *members])
+
+    def renew(self, agent: str, boot: str, seconds: float) -> bool:
+        """Hold it for `seconds` more; False where it ran out or is another boot's: what it covered must end."""
+        return self._ask("lease", agent, [boot, int(seconds * 1000), "renew"])
+
+    def release(self, agent: str, boot: str) -> None:
+        """Give it back at once; another boot's is left alone."""
+        self._ask("release", agent, [boot])
+
+    def _ask(self, script: str, agent: str, args: list[str | int]) -> bool:
+        answer = self._scripts.call(script, agent, [self._keys.agent(agent)], args)
+        return Answer(answer) is not Answer.FENCED

@@ -1,0 +1,40 @@
+-- assign: the leader gives ready tasks to agents: off the queue and SCHEDULED in one move, attempt + 1.
+-- KEYS  8 leader:epoch  9 queue:pending, then per task: hash, history, lease of the chosen agent
+-- ARGV  3 epoch, then per task: id, agent, boot, why (JSON, or '')
+-- Returns per task {answer, attempt}: OK; SAME: it stands so already; FENCED: old term, or the lease
+-- is not that boot's; STALE_STATE: not ready any more; TERMINAL; NOT_FOUND.
+local stale_term = fenced(KEYS[8], ARGV[3])
+local answers = {}
+local k = 10
+
+local function assign(task, history, lease, id, agent, boot, why)
+  if stale_term then
+    return { 'FENCED', 0 }
+  end
+  local found = redis.call('HMGET', task, 'status', 'attempt', 'agent', 'boot')
+  local status, attempt = found[1], tonumber(found[2])
+  if not status then
+    return { 'NOT_FOUND', 0 }
+  elseif final[status] then
+    return { 'TERMINAL', attempt }
+  elseif status == 'SCHEDULED' and found[3] == agent and found[4] == boot then
+    return { 'SAME', attempt }
+  elseif status ~= 'PENDING' then
+    return { 'STALE_STATE', attempt }
+  elseif redis.call('HGET', lease, 'boot') ~= boot then
+    return { 'FENCED', attempt }
+  elseif redis.call('ZREM', KEYS[9], id) == 0 then
+    return { 'STALE_STATE', attempt }
+  end
+  attempt = attempt + 1
+  move(id, task, 'PENDING', 'SCHEDULED', 'attempt', attempt, 'agent', agent, 'boot', boot, 'epoch', ARGV[3])
+  redis.call('RPUSH', history, entry('assign', 'PENDING', 'SCHEDULED', attempt, ',"agent":' .. cjson.encode(agent)
+    .. ',"boot":"' .. boot .. '","epoch":' .. (tonumber(ARGV[3]) or 0) .. (why ~= '' and ',"why":' .. why or '')))
+  return { 'OK', attempt }
+end
+
+for at = 4, #ARGV, 4 do
+  answers[#answers + 1] = assign(KEYS[k], KEYS[k + 1], KEYS[k + 2], unpack(ARGV, at, at + 3))
+  k = k + 3
+end
+return answers

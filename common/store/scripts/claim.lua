@@ -1,0 +1,32 @@
+-- claim: stage 1's agent takes ready tasks for itself: assign and start in one move, both in the history.
+-- KEYS  8 queue:pending  9 the agent's lease  10 the prefix of task hashes. The popped ids are not known
+--       beforehand, so this script alone builds keys: prefix .. id and prefix .. id .. ':history'.
+-- ARGV  3 agent  4 boot  5 how many at most
+-- Returns {'FENCED'} if the lease is not this boot's, else {'OK', hash of task 1 as a flat list, ...}.
+local agent, boot, limit = ARGV[3], ARGV[4], tonumber(ARGV[5])
+if redis.call('HGET', KEYS[9], 'boot') ~= boot then
+  return { 'FENCED' }
+end
+local granted = { 'OK' }
+while #granted <= limit do
+  local popped = redis.call('ZPOPMIN', KEYS[8], limit + 1 - #granted)
+  if #popped == 0 then
+    break
+  end
+  for i = 1, #popped, 2 do
+    local id = popped[i]
+    local task = KEYS[10] .. id
+    local found = redis.call('HMGET', task, 'status', 'attempt')
+    -- The queue is only a hint: a task cancelled or purged since then is passed over.
+    if found[1] == 'PENDING' then
+      local attempt = tonumber(found[2]) + 1
+      forget_result(task, attempt)
+      move(id, task, 'PENDING', 'RUNNING', 'attempt', attempt, 'agent', agent, 'boot', boot, 'startedAt', stamp)
+      local where = ',"agent":' .. cjson.encode(agent) .. ',"boot":"' .. boot .. '"'
+      redis.call('RPUSH', task .. ':history', entry('assign', 'PENDING', 'SCHEDULED', attempt, where),
+        entry('start', 'SCHEDULED', 'RUNNING', attempt, where))
+      granted[#granted + 1] = redis.call('HGETALL', task)
+    end
+  end
+end
+return granted

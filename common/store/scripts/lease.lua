@@ -1,0 +1,15 @@
+-- lease: an agent takes or renews its right to run tasks, for a bounded time.
+-- KEYS  8 the agent's lease
+-- ARGV  3 boot  4 how long, ms  5 'new': only where nobody holds it, or 'renew': only where this boot holds it,
+--       then field, value, ... (with 'new')
+-- Returns OK; SAME: 'new' and this boot holds it; FENCED: another boot holds it, or this boot's has run out.
+local boot, ttl = ARGV[3], tonumber(ARGV[4])
+local holder = redis.call('HGET', KEYS[8], 'boot')
+if holder and holder ~= boot or not holder and ARGV[5] == 'renew' then
+  return 'FENCED'
+end
+if not holder then
+  redis.call('HSET', KEYS[8], 'boot', boot, 'startedAt', stamp, unpack(ARGV, 6))
+end
+redis.call('PEXPIRE', KEYS[8], ttl)
+return (holder and ARGV[5] == 'new') and 'SAME' or 'OK'

@@ -1,0 +1,93 @@
+-- Stands before every verb. What it gives them:
+--   index   status -> the sorted set of that status (KEYS[1..7] are the indexes, see keys.py)
+--   now     Redis' own time in ms; stamp: the same as ISO 8601 text
+--   final   whether a status' text is a final one, as the caller says in ARGV[1] ("SUCCESS,FAILED,CANCELLED")
+--   by      who asks (ARGV[2]), for the history
+-- The verbs' own keys and arguments begin at KEYS[8] and ARGV[3].
+-- All names are local: a global would outlive the script.
+local index = {}
+for i = 1, 7 do
+  index[string.match(KEYS[i], '[^:]+$')] = KEYS[i]
+end
+
+local final = {}
+for status in string.gmatch(ARGV[1], '[^,]+') do
+  final[status] = true
+end
+
+local by = ARGV[2]
+
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+
+-- Days since 1970 to a date: http://howardhinnant.github.io/date_algorithms.html#civil_from_days
+local function iso(ms)
+  local floor = math.floor
+  local days = floor(ms / 86400000)
+  local rest = ms - days * 86400000
+  local z = days + 719468
+  local era = floor(z / 146097)
+  local doe = z - era * 146097
+  local yoe = floor((doe - floor(doe / 1460) + floor(doe / 36524) - floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + floor(yoe / 4) - floor(yoe / 100))
+  local mp = floor((5 * doy + 2) / 153)
+  local month = mp < 10 and mp + 3 or mp - 9
+  local year = yoe + era * 400 + (month <= 2 and 1 or 0)
+  return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%03dZ', year, month,
+    doy - floor((153 * mp + 2) / 5) + 1, floor(rest / 3600000), floor(rest / 60000) % 60,
+    floor(rest / 1000) % 60, rest % 1000)
+end
+
+local stamp = iso(now)
+
+-- One history entry; `detail` is '' or more JSON members, each with a leading comma.
+local function entry(verb, before, after, attempt, detail)
+  return '{"at":"' .. stamp .. '","verb":"' .. verb .. '","from":"' .. before .. '","to":"' .. after
+    .. '","attempt":' .. attempt .. ',"by":' .. cjson.encode(by) .. detail .. '}'
+end
+
+-- The one place where a status changes: hash and index together; the verb writes its own history entries.
+local function move(id, task, before, after, ...)
+  redis.call('HSET', task, 'status', after, 'updatedAt', stamp, ...)
+  redis.call('ZREM', index[before], id)
+  redis.call('ZADD', index[after], now, id)
+end
+
+-- A new attempt begins: how the last one ended stands in the history.
+local function forget_result(task, attempt)
+  if attempt > 1 then
+    redis.call('HDEL', task, 'reason', 'exitCode', 'error', 'result', 'outputBytes')
+  end
+end
+
+-- Make a task ready to be taken; one element in the bell is enough to wake whoever waits.
+local function ready(pending, bell, id)
+  redis.call('ZADD', pending, now, id)
+  if redis.call('LLEN', bell) == 0 then
+    redis.call('LPUSH', bell, 1)
+  end
+end
+
+-- Commands of an older term are refused; a newer term is remembered. '' is an asker without a term.
+local function fenced(key, epoch)
+  local newest = tonumber(redis.call('GET', key) or 0)
+  local asked = tonumber(epoch) or 0
+  if asked < newest then
+    return true
+  end
+  if asked > newest then
+    redis.call('SET', key, epoch)
+  end
+  return false
+end
+
+-- Append to a log at a known offset: what is there already is not written twice.
+local function append(log, offset, text)
+  local have = redis.call('STRLEN', log)
+  if have > offset then
+    text = string.sub(text, have - offset + 1)
+  end
+  if #text > 0 then
+    redis.call('APPEND', log, text)
+  end
+end

@@ -1,0 +1,98 @@
+-- report: an attempt ended. Its result is kept, the task becomes final or waits for its next attempt.
+-- KEYS  8 queue:pending  9 queue:delayed  10 bell:pending, then per task: hash, history, log of the attempt
+-- ARGV  3 how many agents may be lost with one task  4 longest wait before a retry, ms, then per task:
+--       id, attempt, agent, boot, status, reason or '', exit code or '', error, output, output bytes,
+--       budget ('retries': this failure uses one up; 'lost': the agent's fault; 'none': handed back; '': final),
+--       jitter from 0 to 1, log offset, log text
+-- Returns per task {answer, status}: OK; SAME: this attempt was reported before; STALE_ATTEMPT; FENCED: another
+-- boot's attempt; STALE_STATE; TERMINAL; NOT_FOUND.
+local FIELDS = 14
+local answers = {}
+local k = 11
+
+-- Where the task goes, and how many ms later it may be taken.
+local function outcome(found, status, budget, jitter)
+  local failures, lost = tonumber(found.failures or 0), tonumber(found.lost or 0)
+  if budget == '' then
+    return status, 0, failures, lost
+  end
+  local wait = 0
+  if budget == 'retries' then
+    if failures >= tonumber(found.retries or 0) then
+      return status, 0, failures, lost
+    end
+    wait = math.min(tonumber(ARGV[4]), tonumber(found.retryDelay or 0) * 1000 * 2 ^ failures) * jitter
+    failures = failures + 1
+  elseif budget == 'lost' then
+    lost = lost + 1
+    if lost >= tonumber(ARGV[3]) then
+      return status, 0, failures, lost
+    end
+    wait = math.min(tonumber(ARGV[4]), 1000 * 2 ^ lost) * jitter
+  end
+  -- It would run again, but somebody asked that it should not.
+  if found.cancelRequested == '1' then
+    return 'CANCELLED', 0, failures, lost
+  end
+  return 'PENDING', math.floor(wait), failures, lost
+end
+
+local function read(task)
+  local names = { 'status', 'attempt', 'agent', 'boot', 'reported', 'failures', 'lost', 'retries', 'retryDelay',
+    'cancelRequested' }
+  local values = redis.call('HMGET', task, unpack(names))
+  local found = {}
+  for i, name in ipairs(names) do
+    found[name] = values[i] or nil
+  end
+  return found
+end
+
+local function report(task, history, log, at)
+  local id, attempt, agent, boot, status, reason, exit_code, error_text, output, output_bytes, budget, jitter =
+    unpack(ARGV, at, at + 11)
+  local found = read(task)
+  local mine = found.attempt == attempt and found.agent == agent and found.boot == boot
+  if not found.status then
+    return { 'NOT_FOUND', '' }
+  elseif found.reported == attempt and mine then
+    return { 'SAME', found.status }
+  elseif final[found.status] then
+    return { 'TERMINAL', found.status }
+  elseif found.attempt ~= attempt then
+    return { 'STALE_ATTEMPT', found.status }
+  elseif not mine then
+    return { 'FENCED', found.status }
+  elseif found.status ~= 'RUNNING' then
+    return { 'STALE_STATE', found.status }
+  end
+  local after, wait, failures, lost = outcome(found, status, budget, tonumber(jitter))
+  append(log, tonumber(ARGV[at + 12]), ARGV[at + 13])
+  move(id, task, 'RUNNING', after, 'reason', reason, 'exitCode', exit_code, 'error', error_text, 'result', output,
+    'outputBytes', output_bytes, 'reported', attempt, 'failures', failures, 'lost', lost,
+    'finishedAt', final[after] and stamp or '')
+  local detail = ''
+  if reason ~= '' then
+    detail = detail .. ',"reason":"' .. reason .. '"'
+  end
+  if exit_code ~= '' then
+    detail = detail .. ',"exitCode":' .. exit_code
+  end
+  if error_text ~= '' then
+    detail = detail .. ',"error":' .. cjson.encode(error_text)
+  end
+  if after == 'PENDING' and wait > 0 then
+    redis.call('ZADD', KEYS[9], now + wait, id)
+    detail = detail .. ',"retryAt":"' .. iso(now + wait) .. '"'
+  elseif after == 'PENDING' then
+    ready(KEYS[8], KEYS[10], id)
+  end
+  redis.call('RPUSH', history, entry('report', 'RUNNING', after, attempt, detail))
+  return { 'OK', after }
+end
+
+for at = 5, #ARGV, FIELDS do
+  answers[#answers + 1] = report(KEYS[k], KEYS[k + 1], KEYS[k + 2], at)
+  k = k + 3
+end
+return answers

@@ -1,0 +1,66 @@
+-- requeue: a task is taken back from an agent that was lost with it, or that never started it.
+-- KEYS  8 leader:epoch  9 queue:pending  10 bell:pending  11 tasks:dead, then per task: hash, history,
+--       lease of the agent it is with
+-- ARGV  3 epoch or ''  4 how many agents may be lost with one task, then per task:
+--       id, attempt, the status the asker saw, boot it is with, reason ('AGENT_LOST': only if that boot's
+--       lease is gone; 'STUCK')
+-- Returns per task {answer, status}: OK; SAME: it waits again already; FENCED: old term; STALE_ATTEMPT;
+-- STALE_STATE: not as the asker saw it, or the agent still holds its lease; TERMINAL; NOT_FOUND.
+local stale_term = fenced(KEYS[8], ARGV[3])
+local answers = {}
+local k = 12
+
+local function outcome(found, status, reason)
+  local lost = tonumber(found[5] or 0)
+  local charged = reason == 'AGENT_LOST' and status == 'RUNNING'
+  if charged then
+    lost = lost + 1
+  end
+  if found[4] == '1' then
+    return 'CANCELLED', lost
+  elseif charged and (found[6] == 'fail' or lost >= tonumber(ARGV[4])) then
+    return 'FAILED', lost
+  end
+  return 'PENDING', lost
+end
+
+local function requeue(task, history, lease, id, attempt, seen, boot, reason)
+  if stale_term then
+    return { 'FENCED', '' }
+  end
+  local found = redis.call('HMGET', task, 'status', 'attempt', 'boot', 'cancelRequested', 'lost', 'onAgentLost', 'agent')
+  local status = found[1]
+  if not status then
+    return { 'NOT_FOUND', '' }
+  elseif final[status] then
+    return { 'TERMINAL', status }
+  elseif found[2] ~= attempt then
+    return { 'STALE_ATTEMPT', status }
+  elseif status == 'PENDING' then
+    return { 'SAME', status }
+  elseif status ~= seen or found[3] ~= boot then
+    return { 'STALE_STATE', status }
+  elseif reason == 'AGENT_LOST' and redis.call('HGET', lease, 'boot') == boot then
+    return { 'STALE_STATE', status }
+  end
+  local after, lost = outcome(found, status, reason)
+  local detail = ',"reason":"' .. reason .. '","agent":' .. cjson.encode(found[7]) .. ',"boot":"' .. boot .. '"'
+  if after == 'PENDING' then
+    move(id, task, status, after, 'lost', lost)
+    ready(KEYS[9], KEYS[10], id)
+  elseif after == 'CANCELLED' then
+    move(id, task, status, after, 'lost', lost, 'reason', 'CANCELLED', 'finishedAt', stamp)
+  else
+    move(id, task, status, after, 'lost', lost, 'reason', reason, 'finishedAt', stamp, 'exitCode', '',
+      'error', 'its agent was lost ' .. lost .. ' time(s); see its history')
+    redis.call('LPUSH', KEYS[11], '{"at":"' .. stamp .. '","taskId":"' .. id .. '","lost":' .. lost .. '}')
+  end
+  redis.call('RPUSH', history, entry('requeue', status, after, attempt, detail))
+  return { 'OK', after }
+end
+
+for at = 5, #ARGV, 5 do
+  answers[#answers + 1] = requeue(KEYS[k], KEYS[k + 1], KEYS[k + 2], unpack(ARGV, at, at + 4))
+  k = k + 3
+end
+return answers

@@ -1,0 +1,46 @@
+-- submit: a new task, PENDING and ready. Asked twice, it answers with the task that is there.
+-- KEYS  8 tasks:all  9 queue:pending  10 bell:pending, then per task: hash, history, request (the hash again if none)
+-- ARGV  3 how many may wait, then per task: id, digest, requestId or '', count of fields, field, value, ...
+-- Returns per task {answer, taskId}: OK; SAME: it exists with this body; CONFLICT: with another one; FULL.
+local room = tonumber(ARGV[3]) - redis.call('ZCARD', index.PENDING)
+local answers = {}
+local at, k = 4, 11
+
+local function existing(task, request, digest, id, request_id)
+  if request_id ~= '' then
+    local known = redis.call('GET', request)
+    if known then
+      local known_id, known_digest = string.match(known, '^(%S+) (%S+)$')
+      return { known_digest == digest and 'SAME' or 'CONFLICT', known_id }
+    end
+  end
+  local known_digest = redis.call('HGET', task, 'digest')
+  if known_digest then
+    return { known_digest == digest and 'SAME' or 'CONFLICT', id }
+  end
+end
+
+while at <= #ARGV do
+  local id, digest, request_id, count = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
+  local task, history, request = KEYS[k], KEYS[k + 1], KEYS[k + 2]
+  local answer = existing(task, request, digest, id, request_id)
+  if not answer and room <= 0 then
+    answer = { 'FULL', id }
+  end
+  if not answer then
+    redis.call('HSET', task, 'taskId', id, 'status', 'PENDING', 'attempt', 0, 'digest', digest,
+      'requestId', request_id, 'createdAt', stamp, 'updatedAt', stamp, unpack(ARGV, at + 4, at + 3 + count))
+    redis.call('RPUSH', history, entry('submit', '', 'PENDING', 0, ''))
+    redis.call('ZADD', index.PENDING, now, id)
+    redis.call('ZADD', KEYS[8], now, id)
+    if request_id ~= '' then
+      redis.call('SET', request, id .. ' ' .. digest)
+    end
+    ready(KEYS[9], KEYS[10], id)
+    room = room - 1
+    answer = { 'OK', id }
+  end
+  answers[#answers + 1] = answer
+  at, k = at + 4 + count, k + 3
+end
+return answers

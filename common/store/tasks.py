@@ -1,0 +1,282 @@
+"""TaskStore: the truth about tasks, on Redis. Every change is one fenced move in one script."""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any, TypeVar
+
+from redis import Redis
+
+from common.contracts import Finished, LogChunk
+from common.domain.ids import Ids
+from common.domain.result import Result
+from common.domain.status import Answer, Status
+from common.domain.task import Submission, Task
+from common.store.codec import fields_of, task_of
+from common.store.keys import Keys
+from common.store.reading import TaskReader
+from common.store.scripts import Scripts
+from common.transports.redis_client import redis_errors
+
+T = TypeVar("T")
+
+BATCH = 200
+"""Tasks per script call: Redis serves nobody else while a script runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The answer to one submission; with SAME and CONFLICT `task_id` is the task that was there before."""
+
+    task_id: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that the store keeps; seconds, counts."""
+
+    pending: int = 1_000_000
+    """How many tasks may wait; further ones are answered FULL."""
+    lost: int = 3
+    """How many agents may be lost with one task before it is given up."""
+    longest_backoff: float = 300.0
+    """The longest wait before a retry."""
+    retention: float = 7 * 86_400.0
+    """How long a final task stays, its history, logs and requestId with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A leader's decision: this task to this agent's boot; `why` is the decision as JSON, for explaining it."""
+
+    task_id: str
+    agent: str
+    boot: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of one task, as the asker last saw it."""
+
+    task_id: str
+    attempt: int
+
+
+class TaskStore(TaskReader):
+    """All verbs of a task (common.domain.status.Verb), each batch one round trip per 200 tasks.
+
+    Safe to share between threads. Raises Unavailable where nothing was done and Unanswered where it may
+    have been: every verb but `claim` may simply be called again. `by` names the asker in the history.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys | None = None,
+        limits: Limits | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        super().__init__(redis, keys)
+        self._scripts = Scripts(redis, self.keys)
+        self._limits = limits or Limits()
+        self._jitter = jitter
+
+    def submit(self, submissions: Sequence[Submission], by: str, ids: Ids) -> list[Submitted]:
+        """Make tasks; those without a task_id get one from `ids`.
+
+        OK; SAME where the id or requestId was used for this very body; CONFLICT where for another; FULL.
+        To repeat after Unanswered, give a task_id or a request_id.
+        """
+        keys = self.keys
+
+        def item(submission: Submission) -> tuple[list[str], list[Any]]:
+            task_id = submission.task_id or ids.new()
+            request, fields = submission.request_id, fields_of(submission)
+            task = keys.task(task_id)
+            return (
+                [task, keys.history(task_id), keys.request(request) if request else task],
+                [task_id, submission.digest(), request or "", len(fields), *fields],
+            )
+
+        shared = [keys.all, keys.pending, keys.bell]
+        answers = self._batch("submit", by, shared, [self._limits.pending], map(item, submissions))
+        return [Submitted(task_id, Answer(answer)) for answer, task_id in answers]
+
+    def claim(self, agent: str, boot: str, limit: int) -> list[Task] | None:
+        """Stage 1: take up to `limit` ready tasks for this boot, RUNNING; None where the lease is not its own.
+
+        After Unanswered the tasks may be granted all the same: `running` finds them.
+        """
+        keys = [self.keys.pending, self.keys.agent(agent), self.keys.task_prefix]
+        answer = self._scripts.call("claim", agent, keys, [agent, boot, min(limit, BATCH)])
+        if answer[0] == Answer.FENCED:
+            return None
+        return [_task(flat) for flat in answer[1:]]
+
+    def assign(self, assignments: Sequence[Assignment], by: str, epoch: int) -> list[tuple[Answer, int]]:
+        """Leader: PENDING -> SCHEDULED; answers with the attempt each task is now at."""
+
+        def item(a: Assignment) -> tuple[list[str], list[Any]]:
+            return [*self._own(a.task_id), self.keys.agent(a.agent)], [a.task_id, a.agent, a.boot, a.why]
+
+        answers = self._batch(
+            "assign", by, [self.keys.epoch, self.keys.pending], [_epoch(epoch)], map(item, assignments)
+        )
+        return [(Answer(answer), int(attempt)) for answer, attempt in answers]
+
+    def dispatched(self, attempts: Sequence[Attempt], by: str, epoch: int) -> list[Answer]:
+        """Leader: SCHEDULED -> DISPATCHED, after the message was published."""
+        items = ((self._own(a.task_id), [a.task_id, a.attempt]) for a in attempts)
+        return _answers(self._batch("dispatched", by, [self.keys.epoch], [_epoch(epoch)], items))
+
+    def start(self, attempts: Sequence[Attempt], agent: str, boot: str) -> list[tuple[Answer, Task | None]]:
+        """The start gate: SCHEDULED or DISPATCHED -> RUNNING; with OK and SAME the task to run."""
+        items = ((self._own(a.task_id), [a.task_id, a.attempt]) for a in attempts)
+        answers = self._batch("start", agent, [self.keys.agent(agent)], [agent, boot], items)
+        return [(Answer(answer), _task(flat) if flat else None) for answer, flat in answers]
+
+    def report(self, ends: Sequence[Finished], by: str) -> list[tuple[Answer, Status | None]]:
+        """An attempt ended: RUNNING -> final, or PENDING again while its budget lasts; with the status it now has."""
+        limits, keys = self._limits, self.keys
+        shared_keys = [keys.pending, keys.delayed, keys.bell]
+        shared_args = [limits.lost, int(limits.longest_backoff * 1000)]
+        answers = self._batch("report", by, shared_keys, shared_args, map(self._end, ends))
+        return [(Answer(answer), Status(status) if status else None) for answer, status in answers]
+
+    def requeue(
+        self, tasks: Sequence[Task], reason: str, by: str, epoch: int = 0
+    ) -> list[tuple[Answer, Status | None]]:
+        """Take tasks, as the asker saw them, back from their agents.
+
+        `reason` AGENT_LOST: only where the boot's lease is gone; STUCK: whatever its lease.
+        """
+        keys, limits = self.keys, self._limits
+
+        def item(task: Task) -> tuple[list[str], list[Any]]:
+            return (
+                [*self._own(task.task_id), keys.agent(task.agent)],
+                [task.task_id, task.attempt, task.status, task.boot, reason],
+            )
+
+        shared = [keys.epoch, keys.pending, keys.bell, keys.dead]
+        answers = self._batch("requeue", by, shared, [_epoch(epoch), limits.lost], map(item, tasks))
+        return [(Answer(answer), Status(status) if status else None) for answer, status in answers]
+
+    def cancel(self, task_ids: Sequence[str], by: str) -> list[Answer]:
+        """CANCELLED at once where it has not started; REQUESTED where it runs and its agent must end it."""
+        items = ((self._own(task_id), [task_id]) for task_id in task_ids)
+        shared = [self.keys.pending, self.keys.delayed]
+        return _answers(self._batch("cancel", by, shared, [self.keys.control_prefix], items))
+
+    def retry(self, task_ids: Sequence[str], by: str) -> list[Answer]:
+        """FAILED or CANCELLED -> PENDING with fresh budgets; the old result stays in the history (F-API-04)."""
+        items = ((self._own(task_id), [task_id]) for task_id in task_ids)
+        return _answers(self._batch("retry", by, [self.keys.pending, self.keys.bell], [], items))
+
+    def log(self, chunks: Sequence[LogChunk], by: str) -> list[Answer]:
+        """More output of running attempts; pieces that are there already are not written twice."""
+
+        def item(chunk: LogChunk) -> tuple[list[str], list[Any]]:
+            task = chunk.task
+            keys = [self.keys.task(task.task_id), self.keys.log(task.task_id, task.attempt)]
+            return keys, [task.attempt, task.agent, task.boot, chunk.offset, chunk.text]
+
+        return _answers(self._batch("log", by, [], [], map(item, chunks)))
+
+    def promote(self, by: str, limit: int = BATCH) -> int:
+        """Make tasks ready whose wait for a retry is over; returns how many."""
+        return int(self._scripts.call("promote", by, self._queues(), [limit]))
+
+    def enqueue(self, by: str, first: int = 0, limit: int = BATCH) -> tuple[int, int]:
+        """Put PENDING tasks that stand in no queue back into one; looks at `limit` from rank `first` on.
+
+        Returns how many were put back, and how many were looked at.
+        """
+        back, looked = self._scripts.call("enqueue", by, self._queues(), [first, limit])
+        return int(back), int(looked)
+
+    def purge(self, by: str, limit: int = BATCH) -> int:
+        """Remove up to `limit` final tasks of each status whose retention is over; returns how many."""
+        with redis_errors():
+            seconds, _ = self._redis.time()
+        before = int((seconds - self._limits.retention) * 1000)
+        return sum(self._purge(by, status, before, limit) for status in Status if status.final)
+
+    def _purge(self, by: str, status: Status, before: int, limit: int) -> int:
+        index = self.keys.index(status)
+        with redis_errors():
+            ids = self._redis.zrange(index, "-inf", f"({before}", byscore=True, offset=0, num=limit)
+        keys: list[str] = []
+        args: list[str | int] = []
+        for task in filter(None, self.get_many(list(ids))):
+            own = [
+                *self._own(task.task_id),
+                *(self.keys.log(task.task_id, attempt + 1) for attempt in range(task.attempt)),
+                *([self.keys.request(task.request_id)] if task.request_id else []),
+            ]
+            keys += own
+            args += [task.task_id, len(own)]
+        return int(self._scripts.call("purge", by, [self.keys.all, *keys], [before, *args])) if keys else 0
+
+    def _end(self, end: Finished) -> tuple[list[str], list[Any]]:
+        task, result = end.task, end.result
+        exit_code = "" if result.exit_code is None else result.exit_code
+        return (
+            [*self._own(task.task_id), self.keys.log(task.task_id, task.attempt)],
+            [
+                *(task.task_id, task.attempt, task.agent, task.boot),
+                *(result.status, result.reason or "", exit_code, result.error, result.output, result.output_bytes),
+                *(_budget(result), self._jitter(), end.log.offset, end.log.text),
+            ],
+        )
+
+    def _own(self, task_id: str) -> list[str]:
+        return [self.keys.task(task_id), self.keys.history(task_id)]
+
+    def _queues(self) -> list[str]:
+        return [self.keys.delayed, self.keys.pending, self.keys.bell]
+
+    def _batch(
+        self,
+        name: str,
+        by: str,
+        shared_keys: list[str],
+        shared_args: list[Any],
+        items: Iterable[tuple[list[str], list[Any]]],
+    ) -> list[Any]:
+        answers: list[Any] = []
+        for part in _parts(items, BATCH):
+            keys = chain(shared_keys, *(own_keys for own_keys, _ in part))
+            args = chain(shared_args, *(own_args for _, own_args in part))
+            answers += self._scripts.call(name, by, list(keys), list(args))
+        return answers
+
+
+def _parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    remaining = iter(items)
+    while part := list(islice(remaining, size)):
+        yield part
+
+
+def _task(flat: list[str]) -> Task:
+    return task_of(dict(zip(flat[::2], flat[1::2], strict=True)))
+
+
+def _answers(texts: Iterable[str]) -> list[Answer]:
+    return [Answer(text) for text in texts]
+
+
+def _epoch(epoch: int) -> str:
+    return str(epoch) if epoch else ""
+
+
+def _budget(result: Result) -> str:
+    """Which of the task's budgets this end is charged to; '' where it is an end for good."""
+    if result.charged:
+        return "retries"
+    if not result.handed_back:
+        return ""
+    return "lost" if result.reason == "AGENT_ERROR" else "none"

@@ -1,0 +1,1 @@
+"""Clients of the servers and the queues built on them; each adapter translates its library's errors."""

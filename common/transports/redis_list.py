@@ -1,0 +1,123 @@
+"""Queue on a Redis list: LPUSH by anybody, redis-cli included; taken from the other end.
+
+What is taken moves into the consumer's held messages in the same script, each under an id that stays
+the same however often it is delivered. So a consumer killed at any line gets them again, and settling
+them twice is harmless.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, TypeVar
+
+from redis import Redis
+
+from common.contracts import Message
+from common.domain.errors import BadMessage, Unavailable
+from common.domain.ids import Ids
+from common.store.keys import Keys
+from common.store.scripts import Scripts
+from common.transports.redis_client import LONGEST_BLOCK, redis_errors
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+KEPT_DEAD_LETTERS = 10_000
+
+
+class RedisListQueue(Generic[T]):
+    """One consumer's handle on the list `name`. `redis` must be a client that never repeats a command.
+
+    `decode` raises BadMessage for what can't be read. `rejected` counts what this handle has buried.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        name: str,
+        consumer: str,
+        ids: Ids,
+        encode: Callable[[T], str | bytes],
+        decode: Callable[[bytes], T],
+    ) -> None:
+        self._redis = redis
+        self._scripts = Scripts(redis, keys)
+        self._name, self._consumer, self._ids = name, consumer, ids
+        self._moving, self._held = keys.moving(name, consumer), keys.held(name, consumer)
+        self._dead = keys.dead_letters(name)
+        self._encode, self._decode = encode, decode
+        self._unsettled: list[str] = []
+        # A new handle can't know what its forerunner held; nor can this one after a lost answer.
+        self._in_doubt = True
+        self.rejected = 0
+
+    def put(self, bodies: Iterable[T]) -> None:
+        encoded = [self._encode(body) for body in bodies]
+        if encoded:
+            with redis_errors():
+                self._redis.lpush(self._name, *encoded)
+
+    def take(self, limit: int, timeout: float) -> Sequence[Message[T]]:
+        try:
+            if self._in_doubt:
+                taken = self._held_ones()
+            else:
+                taken = self._move(limit) or (self._move(limit) if self._wait(timeout) else [])
+            self._in_doubt = False
+            self._unsettled += [message_id for message_id, _ in taken]
+            return self._decoded(taken) if taken else []
+        except Unavailable:
+            self._in_doubt = True
+            raise
+
+    def ack(self) -> None:
+        if self._unsettled:
+            with redis_errors():
+                self._redis.hdel(self._held, *self._unsettled)
+            self._unsettled = []
+
+    def reject(self, message: Message[T], reason: str) -> None:
+        self._bury([(message.id, reason)])
+
+    def close(self) -> None:
+        self._redis.close()
+
+    def _held_ones(self) -> list[tuple[str, str]]:
+        with redis_errors():
+            held = self._redis.hgetall(self._held)
+        # Delivered again as a whole, so this handle has nothing else that is unsettled.
+        self._unsettled = []
+        return sorted(held.items())
+
+    def _move(self, limit: int) -> list[tuple[str, str]]:
+        flat = self._scripts.call(
+            "take", self._consumer, [self._name, self._moving, self._held], self._ids.batch(limit)
+        )
+        return list(zip(flat[::2], flat[1::2], strict=True))
+
+    def _wait(self, timeout: float) -> bool:
+        if timeout <= 0:
+            return False
+        with redis_errors():
+            # Of the blocking moves only this one blocks on every server that is supported.
+            moved = self._redis.brpoplpush(self._name, self._moving, timeout=min(timeout, LONGEST_BLOCK))
+        return moved is not None
+
+    def _decoded(self, taken: list[tuple[str, str]]) -> list[Message[T]]:
+        messages: list[Message[T]] = []
+        unreadable: list[tuple[str, str]] = []
+        for message_id, body in taken:
+            try:
+                messages.append(Message(message_id, self._decode(body.encode(errors="surrogateescape"))))
+            except BadMessage as error:
+                unreadable.append((message_id, str(error)))
+        if unreadable:
+            self._bury(unreadable)
+        return messages
+
+    def _bury(self, reasons: list[tuple[str, str]]) -> None:
+        args = [part for pair in reasons for part in pair]
+        self._scripts.call("bury", self._consumer, [self._held, self._dead], [KEPT_DEAD_LETTERS, *args])
+        self.rejected += len(reasons)
+        for message_id, reason in reasons:
+            log.warning("message %s of %s is no task and was put on %s: %s", message_id, self._name, self._dead, reason)
