@@ -47,6 +47,8 @@ class RedisListQueue(Generic[T]):
         self._dead = keys.dead_letters(name)
         self._encode, self._decode = encode, decode
         self._unsettled: list[str] = []
+        self._again: list[tuple[str, str]] = []
+        """Held messages that are to be delivered again."""
         # A new handle can't know what its forerunner held; nor can this one after a lost answer.
         self._in_doubt = True
         self.rejected = 0
@@ -60,10 +62,8 @@ class RedisListQueue(Generic[T]):
     def take(self, limit: int, timeout: float) -> Sequence[Message[T]]:
         try:
             if self._in_doubt:
-                taken = self._held_ones()
-            else:
-                taken = self._move(limit) or (self._move(limit) if self._wait(timeout) else [])
-            self._in_doubt = False
+                self._read_held()
+            taken = self._next(limit) or (self._next(limit) if self._wait(timeout) else [])
             self._unsettled += [message_id for message_id, _ in taken]
             return self._decoded(taken) if taken else []
         except Unavailable:
@@ -82,17 +82,18 @@ class RedisListQueue(Generic[T]):
     def close(self) -> None:
         self._redis.close()
 
-    def _held_ones(self) -> list[tuple[str, str]]:
+    def _read_held(self) -> None:
         with redis_errors():
             held = self._redis.hgetall(self._held)
-        # Delivered again as a whole, so this handle has nothing else that is unsettled.
-        self._unsettled = []
-        return sorted(held.items())
+        # All of them are delivered again, so nothing that was taken before is left to settle.
+        self._again, self._unsettled, self._in_doubt = sorted(held.items()), [], False
 
-    def _move(self, limit: int) -> list[tuple[str, str]]:
-        flat = self._scripts.call(
-            "take", self._consumer, [self._name, self._moving, self._held], self._ids.batch(limit)
-        )
+    def _next(self, limit: int) -> list[tuple[str, str]]:
+        if self._again:
+            taken, self._again = self._again[:limit], self._again[limit:]
+            return taken
+        ids = self._ids.batch(limit)
+        flat = self._scripts.call("take", self._consumer, [self._name, self._moving, self._held], ids)
         return list(zip(flat[::2], flat[1::2], strict=True))
 
     def _wait(self, timeout: float) -> bool:
