@@ -43,7 +43,5 @@ def until(
         if late:
             last = f"{failed}" if failed else f"{seen!r}"
             expected = what or getattr(predicate, "__name__", repr(predicate))
-            raise NotYet(
-                f"waited {within:g} s for {expected}; seen last: {last}"
-            ) from failed
+            raise NotYet(f"waited {within:g} s for {expected}; seen last: {last}") from failed
         time.sleep(min(every, max(0.0, deadline - time.monotonic())))

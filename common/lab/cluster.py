@@ -1,0 +1,244 @@
+"""A stage's whole system on this machine: its members are started, listed, hurt and stopped from here.
+
+with Cluster.temporary(stage("1")) as cluster:
+    cluster.fault("kill", "agent-1")
+    cluster.start("agent-1")
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from common.lab import launch
+from common.lab.errors import NoSuchMember, StartFailed, WrongState
+from common.lab.faults import FAULTS, check, inflict
+from common.lab.guard import guarded
+from common.lab.home import Home, Member, State
+from common.lab.ports import free_ports, is_free
+from common.lab.processes import Process, find, spawn
+from common.lab.servers import Profile
+from common.lab.stages import SMALLEST, Sizes, StageSpec
+from common.lab.teardown import TakenDown, take_down
+from common.lab.until import NotYet, until
+from common.settings import PREFIX
+
+Told = Callable[[str], None]
+
+
+class Cluster:
+    """The cluster that stands in one home.
+
+    Holds no state of its own that matters: several objects, also in several processes, may stand for
+    the same cluster. Members go on when the object is gone; `temporary` ones go with their owner.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    @classmethod
+    def at(cls, home: Path) -> Self:
+        """The cluster in `home`. Raises NotUp where there is none."""
+        cluster = cls(Home(home))
+        cluster._home.read()
+        return cluster
+
+    @classmethod
+    def up(
+        cls,
+        home: Path,
+        stage: StageSpec,
+        profile: str = Profile.EMBEDDED,
+        *,
+        sizes: Sizes = SMALLEST,
+        env: Mapping[str, str] | None = None,
+        told: Told = lambda _: None,
+    ) -> Self:
+        """Start a stage and return when all of it is ready; where that fails nothing of it is left.
+
+        Args:
+            env: settings that the members get beside this process' own environment.
+            told: called with the name of each member before it is started.
+
+        Raises AlreadyUp, UnusableHome, MissingServer, NoFreePort, StartFailed; BadSetting from the stage.
+        """
+        settings = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)} | dict(env or {})
+        members = [Member(spec.name, spec.role, list(spec.argv)) for spec in stage.members(sizes)]
+        cluster = cls(Home(home))
+        cluster._home.claim(State(stage.number, stage.title, Profile(profile), str(Path.cwd()), settings, members))
+        try:
+            cluster._start_all(told)
+        except BaseException:
+            cluster.down()
+            raise
+        return cluster
+
+    @classmethod
+    @contextmanager
+    def temporary(
+        cls, stage: StageSpec, profile: str = Profile.EMBEDDED, *, env: Mapping[str, str] | None = None, **sizes: int
+    ) -> Iterator[Self]:
+        """A cluster in a home of its own, of which nothing is left after the block, even if this process is killed."""
+        home = Path(tempfile.mkdtemp(prefix="dts-"))
+        with guarded(home):
+            try:
+                cluster = cls.up(home, stage, profile, sizes=Sizes(**sizes), env=env)
+                try:
+                    yield cluster
+                finally:
+                    cluster.down()
+            finally:
+                shutil.rmtree(home, ignore_errors=True)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings with which clients find this cluster, like {"DTS_REDIS_URL": "redis://127.0.0.1:…/0"}."""
+        return launch.addresses(self._home.read())
+
+    @property
+    def redis_url(self) -> str:
+        """Where its Redis is, or was while it is away: it comes back on the same port."""
+        return self.environment["DTS_REDIS_URL"]
+
+    @property
+    def title(self) -> str:
+        """What runs here, in a few words."""
+        state = self._home.read()
+        return f"stage {state.stage}: {state.title}"
+
+    def members(self) -> list[Member]:
+        """All members and the states they are in now, in the order in which they start. Raises NotUp."""
+        self._reap()
+        return self._home.read().members
+
+    def member(self, name: str) -> Member:
+        """One member as it is now. Raises NoSuchMember, which lists those that there are."""
+        self._reap()
+        return _named(self._home.read(), name)
+
+    def log(self, name: str) -> Path:
+        """The file that holds what a member printed since the cluster came up."""
+        return self._home.log(self.member(name).name)
+
+    def start(self, name: str, *, fresh: bool = False) -> None:
+        """Start a member that does not run, with the command, port and data it had; returns when it is ready.
+
+        `fresh` drops its data first. An agent whose Redis is away is started and not waited for.
+        Raises WrongState where it runs, StartFailed where it does not get ready (it is left as it is).
+        """
+        member = self.member(name)
+        if member.state in ("running", "frozen"):
+            raise WrongState(f"can't start {name}: it is {member.state}")
+        if fresh:
+            shutil.rmtree(self._home.data / name, ignore_errors=True)
+        self._start_server(member) if launch.is_server(member) else self._start_others([name])
+
+    def fault(self, kind: str, name: str) -> None:
+        """Do one of kill, freeze, thaw, stop or start to a member; returns when it shows.
+
+        Stopping an agent waits for its running tasks as long as its settings say.
+        Raises NoSuchMember, WrongState, WouldNotStop; as `start` does for start.
+        """
+        if kind == "start":
+            self.start(name)
+            return
+        fault = FAULTS[kind]
+        self._reap()
+        with self._home.change() as state:
+            member = _named(state, name)
+            check(fault, member)
+            member.stopped = kind == "stop"
+            settings = launch.settings(state)
+        inflict(fault, member, within=settings.drain + settings.grace + 10)
+        self._reap()
+
+    def down(self, *, keep_data: bool = False) -> TakenDown:
+        """Stop everything and remove what it wrote, `keep_data` aside; harmless where nothing is up."""
+        taken = take_down(self._home, keep_data=keep_data)
+        self._reap()
+        return taken
+
+    def _start_all(self, told: Told) -> None:
+        """Servers one by one, as the others need them; then all others at once."""
+        members = self.members()
+        for server in filter(launch.is_server, members):
+            told(server.name)
+            self._start_server(server)
+        others = [member.name for member in members if not launch.is_server(member)]
+        told(", ".join(others))
+        self._start_others(others)
+
+    def _start_others(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._launch(name)
+        for name in names:
+            self._wait_until_ready(name)
+
+    def _start_server(self, server: Member) -> None:
+        """Start it on its port, the first time on one that nobody else takes before it does."""
+        for port in [server.port] if server.port else free_ports():
+            self._launch(server.name, port)
+            try:
+                self._wait_until_ready(server.name)
+                return
+            except StartFailed as error:
+                if self.member(server.name).state != "dead" or is_free(port):
+                    raise
+                taken = error
+        raise StartFailed(f"{server.name} can't come back: another program listens on its port {port}") from taken
+
+    def _launch(self, name: str, port: int = 0) -> None:
+        """Start the process and note it in the same breath, so that `down` finds it from the first moment on."""
+        with self._home.change() as state:
+            member = _named(state, name)
+            member.port = port
+            member.argv = launch.command(self._home, state, member)
+            (self._home.data / name).mkdir(parents=True, exist_ok=True)
+            try:
+                environment = launch.environment(self._home, state, member)
+                child = spawn(member.argv, environment, Path(state.cwd), self._home.log(name))
+            except OSError as error:
+                raise StartFailed(f"can't start {name}: {error}") from error
+            self._children.append(child)
+            process = find(child.pid) or Process(child.pid, 0)
+            member.pid, member.started, member.stopped = process.pid, process.started, False
+
+    def _wait_until_ready(self, name: str) -> None:
+        """Raises StartFailed as soon as it is dead, or when it is late."""
+        state = self._home.read()
+        member = _named(state, name)
+
+        def ready() -> bool:
+            self._reap()
+            if member.state == "dead":
+                raise self._start_failed(f"{name} ended as soon as it was started", name)
+            return launch.ready(state, member)
+
+        within = launch.ready_within(state, member)
+        try:
+            until(ready, within, every=0.02)
+        except NotYet:
+            raise self._start_failed(f"{name} runs, but is not ready after {within:g} s", name) from None
+
+    def _start_failed(self, what: str, name: str) -> StartFailed:
+        # Where the home is gone, somebody took the cluster down while it started: that is the better news.
+        self._home.read()
+        tail = launch.log_tail(self._home.log(name))
+        return StartFailed(f"{what}; its log ends:\n{tail}" if tail else f"{what}, and printed nothing")
+
+    def _reap(self) -> None:
+        """Let go of children that have ended, so that they don't stay zombies while we live."""
+        self._children = [child for child in self._children if child.poll() is None]
+
+
+def _named(state: State, name: str) -> Member:
+    for member in state.members:
+        if member.name == name:
+            return member
+    known = ", ".join(member.name for member in state.members)
+    raise NoSuchMember(f"there is no {name!r} in this cluster; members: {known}")

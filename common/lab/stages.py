@@ -1,0 +1,64 @@
+"""What a stage's system on one machine consists of; each stage says it by an entry point in `dts.stages`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+from common.lab.errors import NoSuchMember
+
+GROUP = "dts.stages"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSpec:
+    """One process: its name ("agent-1"), its role ("agent"), and how it is started.
+
+    A server whose role the lab knows ("redis") has no argv: the lab chooses binary, port and directory.
+    """
+
+    name: str
+    role: str
+    argv: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many of each role are wanted."""
+
+    agents: int = 1
+
+
+SMALLEST = Sizes()
+
+
+@dataclass(frozen=True, slots=True)
+class StageSpec:
+    """A stage as the lab runs it.
+
+    `members` lists its processes in the order in which they start, servers first; they stop in reverse.
+    It raises BadSetting where the stage can't have those sizes.
+    """
+
+    number: int
+    title: str
+    members: Callable[[Sizes], Sequence[MemberSpec]]
+
+
+REDIS = MemberSpec("redis", "redis")
+SERVERS_ONLY = StageSpec(0, "only a Redis server", lambda _: (REDIS,))
+"""For tests that want a private real server, and for people who want one to play with."""
+
+
+def load_stages() -> dict[str, StageSpec]:
+    """The stages that are installed, by number as text, lowest first."""
+    found = {entry.name: entry.load() for entry in entry_points(group=GROUP)}
+    return dict(sorted(found.items()))
+
+
+def stage(number: str) -> StageSpec:
+    """The stage of that number; raises NoSuchMember, which lists those that there are."""
+    known = load_stages()
+    if number not in known:
+        there_are = ", ".join(f"{name} ({spec.title})" for name, spec in known.items()) or "none"
+        raise NoSuchMember(f"there is no stage {number!r} here; stages: {there_are}")
+    return known[number]

@@ -1,0 +1,55 @@
+"""Ends a cluster, whatever state it is in, and leaves nothing of it; imports little, for the guard's sake."""
+
+import contextlib
+from dataclasses import dataclass
+
+from common.lab.errors import NotUp, UnusableHome, WouldNotStop
+from common.lab.home import MARK, Home, Member
+from common.lab.processes import KILL, Process, end, marked
+
+ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TakenDown:
+    """What there was to take down."""
+
+    members: list[str]
+    strays: int
+    """Processes that no member was left to end."""
+
+
+def take_down(home: Home, *, keep_data: bool = False) -> TakenDown:
+    """Stop all members in reverse order and all that they left running, then remove what they wrote.
+
+    Also clears up after a crash. Raises WouldNotStop if a process survives even SIGKILL for some seconds.
+    """
+    lock = home.locked() if home.run.is_dir() else contextlib.nullcontext()
+    with contextlib.suppress(NotUp), lock:
+        members = [member for member in reversed(_members(home)) if member.pid and member.process.alive()]
+        for member in members:
+            end([member.process])
+        strays = _end_strays(home)
+        home.remove(keep_data=keep_data)
+        return TakenDown([member.name for member in members], strays)
+    return TakenDown([], 0)
+
+
+def _members(home: Home) -> list[Member]:
+    try:
+        return home.read().members
+    except (NotUp, UnusableHome):
+        return []
+
+
+def _end_strays(home: Home) -> int:
+    """Kill what carries the home's mark, until none is left; a process may start others while we look."""
+    seen: set[Process] = set()
+    for _ in range(ROUNDS):
+        strays = marked(MARK, str(home.path))
+        if not strays:
+            return len(seen)
+        seen.update(strays)
+        end(strays, KILL)
+    pids = ", ".join(str(process.pid) for process in marked(MARK, str(home.path)))
+    raise WouldNotStop(f"still running after SIGKILL: {pids}")
