@@ -21,6 +21,8 @@ class Reason(StrEnum):
     """The agent's machine could not run it (no memory, no disk, no file handles): not the task's fault."""
     AGENT_STOPPED = "AGENT_STOPPED"
     """The agent was stopped at once and handed the task back."""
+    FENCED = "FENCED"
+    """The agent could not prove its lease any more and ended the task."""
     AGENT_LOST = "AGENT_LOST"
     START_BY = "START_BY"
     """It waited longer than it was allowed to."""
@@ -29,7 +31,7 @@ class Reason(StrEnum):
 CHARGED = frozenset({Reason.EXIT_CODE, Reason.SIGNAL, Reason.TIMEOUT, Reason.SPAWN_ERROR, Reason.EXECUTOR_ERROR})
 """Reasons that use up one of the task's `retries`."""
 
-HANDED_BACK = frozenset({Reason.AGENT_ERROR, Reason.AGENT_STOPPED})
+HANDED_BACK = frozenset({Reason.AGENT_ERROR, Reason.AGENT_STOPPED, Reason.FENCED})
 """Reasons that send the task back to PENDING at no cost to its retries."""
 
 

@@ -71,7 +71,7 @@ def _spec(fields: dict[str, str]) -> TaskSpec:
         retries=int(fields["retries"]),
         retry_delay=float(fields["retryDelay"]),
         output_limit=int(fields["outputLimit"]),
-        on_agent_lost=fields["onAgentLost"],  # type: ignore[arg-type]
+        on_agent_lost=fields["onAgentLost"],
     )
 
 

@@ -98,7 +98,7 @@ class TaskReader:
         """Up to `limit` tasks that have been longest in that status, oldest first."""
         with redis_errors():
             ids = self._redis.zrange(self.keys.index(status), 0, limit - 1)
-        return [task for task in self.get_many(list(ids)) if task and task.status is status]
+        return [task for task in self.get_many([str(task_id) for task_id in ids]) if task and task.status is status]
 
     def _after(self, index: str, cursor: str, count: int) -> list[tuple[str, float]]:
         if not cursor:

@@ -211,7 +211,7 @@ class TaskStore(TaskReader):
             ids = self._redis.zrange(index, "-inf", f"({before}", byscore=True, offset=0, num=limit)
         keys: list[str] = []
         args: list[str | int] = []
-        for task in filter(None, self.get_many(list(ids))):
+        for task in filter(None, self.get_many([str(task_id) for task_id in ids])):
             own = [
                 *self._own(task.task_id),
                 *(self.keys.log(task.task_id, attempt + 1) for attempt in range(task.attempt)),

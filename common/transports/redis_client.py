@@ -26,20 +26,21 @@ CLIENT_OPTIONS: dict[str, Any] = {
 """What the store expects of any client, a fake one too."""
 
 
-def connect(url: str, *, blocking: bool = False) -> Redis:
+def connect(url: str, *, blocking: bool = False, repeats: int = 2, answer_within: float = ANSWER_WITHIN) -> Redis:
     """A client for `url`; nothing is sent yet. Safe to share between threads.
 
-    The ordinary client repeats a command whose connection broke, so it is for reads and for idempotent
-    scripts. A `blocking` one never repeats: it is for commands that take something away, whose repeat
-    would lose what the first one took. Raises BadSetting where the url is no Redis url.
+    The ordinary client repeats a command whose connection broke up to `repeats` times, so it is for reads
+    and for idempotent scripts. A `blocking` one never repeats: it is for commands that take something away,
+    whose repeat would lose what the first one took. No call takes longer than `answer_within` seconds and, of a blocking
+    one, LONGEST_BLOCK more. Raises BadSetting where the url is no Redis url.
     """
     if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
         raise BadSetting(f"not a Redis url: {url!r} (one looks like redis://127.0.0.1:6379/0)")
-    retry = Retry(ExponentialBackoff(cap=0.2, base=0.02), 0 if blocking else 2)
-    timeout = ANSWER_WITHIN + (LONGEST_BLOCK if blocking else 0)
+    retry = Retry(ExponentialBackoff(cap=0.2, base=0.02), 0 if blocking else repeats)
+    timeout = answer_within + (LONGEST_BLOCK if blocking else 0)
     try:
         client: Redis = Redis.from_url(
-            url, retry=retry, socket_timeout=timeout, socket_connect_timeout=ANSWER_WITHIN, **CLIENT_OPTIONS
+            url, retry=retry, socket_timeout=timeout, socket_connect_timeout=answer_within, **CLIENT_OPTIONS
         )
     except ValueError as error:
         raise BadSetting(f"not a Redis url: {url!r}: {error}") from error
@@ -48,7 +49,12 @@ def connect(url: str, *, blocking: bool = False) -> Redis:
 
 _NOT_SENT = (exceptions.MaxConnectionsError, exceptions.AuthenticationError)
 # The server answered, and the answer was that it can't now: nothing was done.
-_NOT_NOW = (exceptions.BusyLoadingError, exceptions.ReadOnlyError, exceptions.OutOfMemoryError, exceptions.TryAgainError)
+_NOT_NOW = (
+    exceptions.BusyLoadingError,
+    exceptions.ReadOnlyError,
+    exceptions.OutOfMemoryError,
+    exceptions.TryAgainError,
+)
 
 
 @contextmanager

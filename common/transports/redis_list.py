@@ -36,6 +36,7 @@ class RedisListQueue(Generic[T]):
         keys: Keys,
         name: str,
         consumer: str,
+        *,
         ids: Ids,
         encode: Callable[[T], str | bytes],
         decode: Callable[[bytes], T],
@@ -86,7 +87,8 @@ class RedisListQueue(Generic[T]):
         with redis_errors():
             held = self._redis.hgetall(self._held)
         # All of them are delivered again, so nothing that was taken before is left to settle.
-        self._again, self._unsettled, self._in_doubt = sorted(held.items()), [], False
+        self._again = sorted((str(message_id), str(body)) for message_id, body in held.items())
+        self._unsettled, self._in_doubt = [], False
 
     def _next(self, limit: int) -> list[tuple[str, str]]:
         if self._again:

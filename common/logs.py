@@ -1,0 +1,25 @@
+"""Logging for a role: one event a line, with the fields that tell which task, agent or attempt it is about."""
+
+import logging
+import sys
+import time
+
+_FIELDS = ("task_id", "attempt", "agent", "boot", "epoch")
+
+
+class _Line(logging.Formatter):
+    """`2026-11-24T06:42:41.123Z INFO dts.agent ended task_id=… attempt=1`; control characters are escaped."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        fields = "".join(f" {name}={getattr(record, name)}" for name in _FIELDS if hasattr(record, name))
+        message = "".join(c if c.isprintable() else repr(c)[1:-1] for c in record.getMessage())
+        line = f"{stamp}.{int(record.msecs):03d}Z {record.levelname} {record.name} {message}{fields}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def to_stderr(level: str) -> None:
+    """Send all logging of this process to stderr, from `level` ("info", …) on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Line())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -1,0 +1,99 @@
+"""What runs: services with one bounded step, and the host that repeats their steps in threads."""
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from common.clock import Clock
+from common.domain.errors import Unavailable
+
+PAUSE_AFTER_TROUBLE = 0.5
+"""Seconds before a step that failed is tried again."""
+
+
+class Service(ABC):
+    """One duty. `step` does a bounded piece of it; a thread, a test or a simulation repeats it.
+
+    `step` is called from one thread at a time, and never again once `close` was called. It may raise:
+    Unavailable is waited out, anything else is logged with its stack, and the next step comes all the same.
+    It returns how many seconds to rest before the next one; who blocks by itself returns 0.
+    """
+
+    name = "service"
+
+    @abstractmethod
+    def step(self) -> float:
+        """Do a bounded piece of the duty; blocks for a second or two at most."""
+
+    def close(self) -> None:  # noqa: B027 - most duties have nothing to finish
+        """Finish what was begun; may block as long as the service's own settings say."""
+
+
+class Host:
+    """Runs services in a thread each: started in order, stopped in reverse.
+
+    The order is a promise to the services: while one closes, those before it still run.
+    """
+
+    def __init__(self, services: Sequence[Service], clock: Clock) -> None:
+        self._runners = [_Runner(service, clock) for service in services]
+
+    def start(self) -> None:
+        """Start all; returns at once."""
+        for runner in self._runners:
+            runner.start()
+
+    def stop(self) -> None:
+        """Stop and close one after the other, last first; returns when all have closed."""
+        for runner in reversed(self._runners):
+            runner.stop()
+
+    def abandon(self) -> None:
+        """Stop all loops without closing anything, as if the process had died."""
+        for runner in self._runners:
+            runner.stopping.set()
+
+
+class _Runner:
+    def __init__(self, service: Service, clock: Clock) -> None:
+        self.stopping = threading.Event()
+        self._service = service
+        self._clock = clock
+        self._log = logging.getLogger(f"dts.{service.name}")
+        self._thread = threading.Thread(target=self._repeat, name=service.name, daemon=True)
+        self._away = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._service.close()
+
+    def _repeat(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                rest = self._service.step()
+                self._back()
+                if rest > 0:
+                    self._clock.wait(self.stopping, rest)
+            except Unavailable as error:
+                self._note_away(error)
+                self._clock.wait(self.stopping, PAUSE_AFTER_TROUBLE)
+            except Exception:  # noqa: BLE001
+                # The outermost loop: whatever went wrong, the duty goes on.
+                self._log.exception("step failed")
+                self._clock.wait(self.stopping, PAUSE_AFTER_TROUBLE)
+
+    def _note_away(self, error: Unavailable) -> None:
+        if not self._away:
+            self._away = True
+            self._log.warning("waiting: %s", error)
+
+    def _back(self) -> None:
+        if self._away:
+            self._away = False
+            self._log.info("going on")

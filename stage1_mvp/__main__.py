@@ -1,0 +1,194 @@
+"""Stage 1 put together: everything that makes up its one process, on one page.
+
+redis-cli LPUSH queue:tasks '{…}'  →  intake  →  task:<id> PENDING  →  agent  →  task:<id> SUCCESS
+"""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+from redis import Redis
+
+from common import logs
+from common.clock import SystemClock
+from common.domain.errors import BadSetting, DtsError, Unavailable
+from common.domain.ids import Ids
+from common.domain.result import Reason
+from common.executors.context import ExecutorContext
+from common.executors.directory import remove_leftovers
+from common.executors.lookup import load_executors
+from common.service import Host
+from common.settings import Settings
+from common.store.keys import Keys
+from common.store.leases import Leases
+from common.store.tasks import Limits, TaskStore
+from common.transports.redis_client import connect, refuse_unfit
+from common.transports.redis_list import RedisListQueue
+from stage1_mvp.agent import Agent
+from stage1_mvp.control import Control
+from stage1_mvp.inbox import SelfAssign
+from stage1_mvp.intake import Intake, decode, encode
+from stage1_mvp.lease import Holder, LeaseKeeper
+from stage1_mvp.reporter import Reporter, StoreReport
+from stage1_mvp.runs import Runs
+from stage1_mvp.scans import Promote, Purge, Recover
+
+log = logging.getLogger("dts.agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the outside tells the process: `stop` drains, `hurry` ends what still runs."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    hurry: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """One life of the agent, wired; `lost` is set when its lease can't be proved any more."""
+
+    lease: LeaseKeeper
+    host: Host
+    lost: threading.Event
+
+
+def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) -> Boot:
+    """Wire one boot. `client` makes a client of the settings' Redis; it takes the options of `connect`."""
+    clock, keys = SystemClock(), Keys(settings.namespace)
+    ids = Ids(clock)
+    agent, boot = settings.agent, ids.new()
+    limits = Limits(pending=settings.pending_bound, lost=settings.max_lost, retention=settings.retention)
+    redis, claiming = client(), client(blocking=True)
+    store = TaskStore(redis, keys, limits)
+    work_dir = settings.work_dir or settings.home / "work" / agent
+    executors = load_executors(
+        settings.executors,
+        ExecutorContext(
+            work_dir=work_dir,
+            passthrough=settings.env_passthrough,
+            grace=settings.grace,
+            python=settings.python or sys.executable,
+        ),
+    )
+    runs, lost = Runs(), threading.Event()
+
+    def end_this_boot() -> None:
+        # From here on another may start these tasks: nothing of them may go on.
+        runs.cancel(Reason.FENCED)
+        lost.set()
+
+    info: dict[str, str | int] = {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "slots": settings.slots,
+        "types": ",".join(executors),
+    }
+    answer_within = max(0.2, settings.lease / 10)
+    lease = LeaseKeeper(
+        Leases(client(repeats=0, answer_within=answer_within), keys),
+        Holder(agent, boot, info, settings.lease),
+        clock,
+        answer_within=answer_within,
+        lost=end_this_boot,
+    )
+    inbox = SelfAssign(TaskStore(claiming, keys, limits), claiming, agent, boot, runs.keys)
+    pushed = RedisListQueue(client(blocking=True), keys, keys.tasks_queue, agent, ids=ids, encode=encode, decode=decode)
+    host = Host(
+        # Started from first to last, stopped from last to first: while tasks are drained, the lease is
+        # renewed, cancels arrive and ends are reported.
+        [
+            lease,
+            Control(client(), store, agent, runs),
+            Reporter(runs, StoreReport(store, agent), clock),
+            Purge(store, agent),
+            Promote(store, agent),
+            Recover(store, agent, boot),
+            Agent(inbox, runs, executors, slots=settings.slots, drain=settings.drain, hurry=signals.hurry),
+            Intake(pushed, store, agent, ids),
+        ],
+        clock,
+    )
+    remove_leftovers(work_dir)
+    return Boot(lease, host, lost)
+
+
+def run(settings: Settings, client: Callable[..., Redis], signals: Signals) -> None:
+    """Be an agent until `signals.stop`; an agent that lost its lease comes back as a new boot."""
+    while not signals.stop.is_set():
+        boot = compose(settings, client, signals)
+        if not boot.lease.acquire(signals.stop.wait):
+            return
+        boot.host.start()
+        log.info("ready: %d slots, listening on queue:tasks", settings.slots, extra={"agent": settings.agent})
+        while not (signals.stop.wait(0.1) or boot.lost.is_set()):
+            pass
+        boot.host.stop()
+    log.info("stopped", extra={"agent": settings.agent})
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Stage 1 of dts: one Redis, one agent. Settings come from DTS_* in the environment; flags override them."""
+
+
+@main.command()
+@click.option("--id", "agent", help="The agent's id; two live agents never share one.  [default: the host's name]")
+@click.option("--redis-url", help="The Redis that holds the tasks.  [default: $DTS_REDIS_URL]")
+@click.option("--slots", type=int, help="Tasks run at once.  [default: twice the cores]")
+@click.option("--lease", type=float, help="Seconds of silence after which the agent counts as lost.  [default: 15]")
+@click.option("--drain", type=float, help="Seconds that a stopping agent waits for its running tasks.  [default: 60]")
+def agent(**flags: Any) -> None:
+    """Run the agent: takes tasks pushed into queue:tasks and runs them.
+
+    SIGTERM or Ctrl-C stops it: it takes nothing new, lets its tasks end, then goes. A second one ends the
+    tasks at once and hands them back.
+
+    \b
+      DTS_REDIS_URL=redis://127.0.0.1:6379/0 python -m stage1_mvp agent --id agent-1
+      redis-cli LPUSH queue:tasks '{"name":"hello","type":"SHELL","content":"echo hi"}'
+    """
+    try:
+        settings = Settings.load(**flags)
+        if not settings.redis_url:
+            raise BadSetting("no Redis is named; set DTS_REDIS_URL or give --redis-url redis://127.0.0.1:6379/0")
+        logs.to_stderr(settings.log_level)
+        signals = Signals()
+        _obey(signals)
+        _await_fit(settings, signals)
+        run(settings, lambda **options: connect(settings.redis_url, **options), signals)
+    except DtsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _await_fit(settings: Settings, signals: Signals) -> None:
+    """Wait for a Redis that is away; raises UnfitServer where it would lose tasks."""
+    said = False
+    while not signals.stop.is_set():
+        try:
+            refuse_unfit(connect(settings.redis_url), settings.durability)
+            return
+        except Unavailable as error:
+            if not said:
+                log.warning("waiting: %s", error)
+            said = True
+            signals.stop.wait(0.3)
+
+
+def _obey(signals: Signals) -> None:
+    def received(*_: object) -> None:
+        (signals.hurry if signals.stop.is_set() else signals.stop).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, received)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m stage1_mvp")

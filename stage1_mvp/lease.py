@@ -1,0 +1,113 @@
+"""LeaseKeeper: proves that this boot lives, and says at once when it can't any more."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from common.clock import Clock
+from common.domain.errors import DuplicateAgent, Unavailable
+from common.service import Service
+from common.store.leases import Leases
+
+log = logging.getLogger("dts.lease")
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lease: an agent in one of its lives, and what it says of itself."""
+
+    agent: str
+    boot: str
+    info: Mapping[str, str | int]
+    seconds: float
+    """How long the lease lasts without being renewed."""
+
+
+class LeaseKeeper(Service):
+    """Takes the lease before anything else, renews it, and calls `lost` once when it can't be proved.
+
+    The deadline counts from before the request was sent, on our own clock, less a margin: whoever sees the
+    lease gone may then be sure that we have noticed too. A request takes at most `answer_within` seconds.
+    """
+
+    name = "lease"
+
+    def __init__(
+        self,
+        leases: Leases,
+        holder: Holder,
+        clock: Clock,
+        *,
+        answer_within: float,
+        lost: Callable[[], None],
+    ) -> None:
+        self._leases, self._holder, self._seconds = leases, holder, holder.seconds
+        self._answer_within = answer_within
+        self._clock, self._lost = clock, lost
+        self._margin = min(max(0.5, self._seconds / 10), self._seconds / 3)
+        self._deadline = 0.0
+        self._over = False
+
+    def acquire(self, pause: Callable[[float], bool]) -> bool:
+        """Wait for the lease; False if `pause`, which waits about the seconds it is given, says to give up.
+
+        A forerunner that was killed still holds it for up to its length. Raises DuplicateAgent where it is
+        still held after that: then another process lives under this id. Waits for a Redis that is away.
+        """
+        patience = self._clock.monotonic() + self._seconds + self._margin
+        said = ""
+        while not self._taken():
+            waiting_for = self._waiting_for
+            if self._away:
+                patience = self._clock.monotonic() + self._seconds + self._margin
+            elif self._clock.monotonic() > patience:
+                raise DuplicateAgent(
+                    f"another live process is agent {self._holder.agent!r}; "
+                    "stop it, or give this one another id with --id"
+                )
+            if waiting_for != said:
+                said = waiting_for
+                log.warning("waiting: %s", waiting_for)
+            if pause(0.2):
+                return False
+        return True
+
+    def step(self) -> float:
+        if self._over:
+            return 1.0
+        sent = self._clock.monotonic()
+        if sent + self._answer_within > self._deadline:
+            # Another request could not be answered before the lease must count as gone.
+            self._give_up("it could not be renewed in time")
+            return 1.0
+        if not self._leases.renew(self._holder.agent, self._holder.boot, self._seconds):
+            self._give_up("it ran out, or another boot has it")
+            return 1.0
+        self._deadline = sent + self._seconds - self._margin
+        return self._seconds / 5
+
+    def close(self) -> None:
+        if not self._over:
+            try:
+                self._leases.release(self._holder.agent, self._holder.boot)
+            except Unavailable as error:
+                log.warning("lease not given back, it runs out by itself: %s", error)
+
+    def _taken(self) -> bool:
+        sent = self._clock.monotonic()
+        self._away = False
+        try:
+            taken = self._leases.take(self._holder.agent, self._holder.boot, self._seconds, self._holder.info)
+        except Unavailable as error:
+            self._away, self._waiting_for = True, str(error)
+            return False
+        self._deadline = sent + self._seconds - self._margin
+        self._waiting_for = (
+            f"the lease of agent {self._holder.agent!r} is still held; it ends within {self._seconds:g} s"
+        )
+        return taken
+
+    def _give_up(self, why: str) -> None:
+        self._over = True
+        log.error("lease lost: %s", why, extra={"agent": self._holder.agent, "boot": self._holder.boot})
+        self._lost()

@@ -1,0 +1,95 @@
+"""Reporter: tells the store what the agent's tasks print and how they end."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+from common.clock import Clock
+from common.contracts import Finished, LogChunk, Report
+from common.domain.errors import Unavailable
+from common.domain.result import Result
+from common.domain.status import Answer
+from common.service import Service
+from common.store.tasks import TaskStore
+from stage1_mvp.runs import Run, Runs
+
+log = logging.getLogger("dts.reporter")
+
+LIVE_EVERY = 0.1
+"""Seconds between two looks at what running tasks have printed."""
+
+
+class Reporter(Service):
+    """Sends output while tasks run, and ends as soon as they come, in batches.
+
+    While the store is away it holds on to both and tries again; `close` sends the rest, trying for about
+    `patience` seconds.
+    """
+
+    name = "reporter"
+
+    def __init__(self, runs: Runs, report: Report, clock: Clock, patience: float = 5.0) -> None:
+        self._runs, self._report = runs, report
+        self._clock, self._patience = clock, patience
+        self._unsent: list[LogChunk] = []
+
+    def step(self) -> float:
+        ended = self._runs.wait_for_end(LIVE_EVERY)
+        self._send_logs([run for run in self._runs.held() if run.result is None])
+        if ended:
+            self._report.finished([_finished(run, result) for run, result in ended])
+            for run, _ in ended:
+                self._runs.drop(run)
+        return 0
+
+    def close(self) -> None:
+        until = self._clock.monotonic() + self._patience
+        while self._runs.held():
+            try:
+                self.step()
+            except Unavailable as error:
+                if self._clock.monotonic() > until:
+                    self._forsake(error)
+                    return
+                self._clock.wait(threading.Event(), 0.2)
+
+    def _forsake(self, error: Unavailable) -> None:
+        log.error("%d ends were not reported; the next boot runs those tasks again: %s", len(self._runs.held()), error)
+
+    def _send_logs(self, running: Sequence[Run]) -> None:
+        for run in running:
+            offset, text = run.output.drain()
+            if text:
+                self._unsent.append(LogChunk(run.task, offset, text))
+        if self._unsent:
+            # Kept until they are safe: a piece sent twice is written once.
+            self._report.logs(self._unsent)
+            self._unsent = []
+
+
+class StoreReport:
+    """Report straight into the store (stages 1 and 2)."""
+
+    def __init__(self, store: TaskStore, agent: str) -> None:
+        self._store, self._agent = store, agent
+
+    def logs(self, chunks: Sequence[LogChunk]) -> None:
+        self._store.log(chunks, self._agent)
+
+    def finished(self, ends: Sequence[Finished]) -> None:
+        for end, (answer, status) in zip(ends, self._store.report(ends, self._agent), strict=True):
+            if answer not in (Answer.OK, Answer.SAME):
+                # The task went on without us, and what we saw of it no longer counts.
+                log.warning(
+                    "report refused: %s, the task is %s",
+                    answer,
+                    status,
+                    extra={"task_id": end.task.task_id, "attempt": end.task.attempt},
+                )
+
+
+def _finished(run: Run, result: Result) -> Finished:
+    offset, text = run.output.finish()
+    result = replace(result, output=run.output.excerpt(), output_bytes=run.output.total)
+    return Finished(run.task, result, LogChunk(run.task, offset, text))

@@ -1,0 +1,86 @@
+"""What an agent holds: each attempt from the moment it was granted until its end is stored."""
+
+import threading
+from dataclasses import dataclass, field
+
+from common.domain.result import Reason, Result
+from common.domain.task import Task
+from common.executors.cancel import CancelToken
+from common.executors.output import TaskOutput
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One attempt in this process. `result` is set once, when it has ended."""
+
+    task: Task
+    output: TaskOutput
+    cancelled: CancelToken = field(default_factory=CancelToken)
+    result: Result | None = None
+
+
+class Runs:
+    """The attempts that this agent holds. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._held: dict[tuple[str, int], Run] = {}
+        self._executing = 0
+
+    def add(self, task: Task) -> Run:
+        """Hold one more attempt, about to execute."""
+        run = Run(task, TaskOutput(task.spec.output_limit))
+        with self._changed:
+            self._held[task.task_id, task.attempt] = run
+            self._executing += 1
+        return run
+
+    def ended(self, run: Run, result: Result) -> None:
+        """Its execution is over: the slot is free, its end is yet to be stored."""
+        with self._changed:
+            run.result = result
+            self._executing -= 1
+            self._changed.notify_all()
+        run.cancelled.close()
+
+    def drop(self, run: Run) -> None:
+        """Its end is stored, or is no longer ours to store."""
+        with self._changed:
+            self._held.pop((run.task.task_id, run.task.attempt), None)
+            self._changed.notify_all()
+
+    def held(self) -> list[Run]:
+        with self._changed:
+            return list(self._held.values())
+
+    def keys(self) -> set[tuple[str, int]]:
+        """(task id, attempt) of all that is held."""
+        with self._changed:
+            return set(self._held)
+
+    def executing(self) -> int:
+        with self._changed:
+            return self._executing
+
+    def cancel(self, reason: Reason, task_id: str | None = None) -> None:
+        """Ask the attempts of one task, or all, to end; those that have ended are left alone."""
+        for run in self.held():
+            if run.result is None and task_id in (None, run.task.task_id):
+                run.cancelled.set(reason)
+
+    def wait_for_room(self, slots: int, seconds: float) -> int:
+        """Free slots; waits up to `seconds` for the first."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._executing < slots, seconds)
+            return slots - self._executing
+
+    def wait_idle(self, seconds: float) -> bool:
+        """Wait until nothing executes; returns whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._executing == 0, seconds)
+
+    def wait_for_end(self, seconds: float) -> list[tuple[Run, Result]]:
+        """Attempts that have ended and are not dropped yet, with their results; waits up to `seconds` for the first."""
+        with self._changed:
+            self._changed.wait_for(lambda: any(run.result for run in self._held.values()), seconds)
+            return [(run, run.result) for run in self._held.values() if run.result]

@@ -1,0 +1,76 @@
+"""Scans: what the store says should happen, done again and again until it does. Queues are never trusted."""
+
+import logging
+import os
+
+from common.domain.result import Reason
+from common.domain.status import Answer, Status
+from common.executors.environment import mark_of
+from common.executors.leftovers import kill_marked
+from common.service import Service
+from common.store.tasks import BATCH, TaskStore
+
+log = logging.getLogger("dts.scans")
+
+UNDER_WAY = (Status.RUNNING, Status.DISPATCHED, Status.SCHEDULED)
+
+
+class Recover(Service):
+    """Takes back what an earlier boot of this agent held: it is gone, and its lease with it."""
+
+    name = "recover"
+
+    def __init__(self, store: TaskStore, agent: str, boot: str) -> None:
+        self._store, self._agent, self._boot = store, agent, boot
+
+    def step(self) -> float:
+        for status in UNDER_WAY:
+            left = [
+                task
+                for task in self._store.in_status(status, limit=10_000)
+                if task.agent == self._agent and task.boot != self._boot
+            ]
+            for task in left:
+                # Its commands must be gone before another attempt may start.
+                kill_marked(mark_of(task), spare=os.getpid())
+            answers = self._store.requeue(left, Reason.AGENT_LOST, self._agent)
+            for task, (answer, after) in zip(left, answers, strict=True):
+                if answer is Answer.OK:
+                    log.warning(
+                        "taken back from an earlier boot: now %s",
+                        after,
+                        extra={"task_id": task.task_id, "attempt": task.attempt},
+                    )
+        return 2.0
+
+
+class Promote(Service):
+    """Makes tasks ready whose wait for a retry is over, and finds ready ones that stand in no queue."""
+
+    name = "promote"
+
+    def __init__(self, store: TaskStore, agent: str) -> None:
+        self._store, self._agent = store, agent
+        self._rank = 0
+
+    def step(self) -> float:
+        while self._store.promote(self._agent) == BATCH:
+            pass
+        # A slice of the index each time, so that a million waiting tasks cost no more than a few.
+        back, looked = self._store.enqueue(self._agent, self._rank)
+        self._rank = self._rank + looked - back if looked == BATCH else 0
+        if back:
+            log.warning("%d waiting tasks stood in no queue and were put back", back)
+        return 0.2
+
+
+class Purge(Service):
+    """Removes final tasks whose retention is over."""
+
+    name = "purge"
+
+    def __init__(self, store: TaskStore, agent: str) -> None:
+        self._store, self._agent = store, agent
+
+    def step(self) -> float:
+        return 0 if self._store.purge(self._agent) else 10.0
