@@ -9,7 +9,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -73,9 +74,22 @@ def say(text: str) -> None:
     click.echo(one_line(text))
 
 
-def note(text: str) -> None:
-    """One line beside the result, on stderr."""
-    click.echo(one_line(text), err=True)
+def note(*parts: Cell | str) -> None:
+    """One line beside the result, on stderr; the parts are joined by spaces."""
+    if not colour_wanted(sys.stderr):
+        click.echo(" ".join(_plain(part) for part in parts), err=True)
+        return
+    terminal(sys.stderr).print(_joined(parts))
+
+
+@contextmanager
+def waiting(*parts: Cell | str) -> Iterator[Callable[..., None]]:
+    """A moving line on stderr for as long as the block takes; yields what changes its parts. Nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    with terminal(sys.stderr).status(_joined(parts)) as line:
+        yield lambda *parts: line.update(_joined(parts))
 
 
 def document(value: Any) -> None:
@@ -137,6 +151,12 @@ def _text(cell: Cell | str, *, lines: bool = False, style: str = "") -> "Text":
     value = cell if isinstance(cell, Cell) else Cell(cell)
     shown = many_lines(value.text.rstrip("\n")) if lines else one_line(value.text)
     return Text(shown, style=value.style or style)
+
+
+def _joined(parts: Iterable[Cell | str]) -> "Text":
+    from rich.text import Text
+
+    return Text(" ").join(_text(part) for part in parts)
 
 
 def _draw_table(columns: Sequence[str], rows: Iterable[Sequence[Cell | str]], elastic: Sequence[str]) -> None:

@@ -1,0 +1,41 @@
+"""Options that several commands share, so that they are spelt and explained once."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from common.domain.status import Status
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STATUS = click.Choice([str(status) for status in Status], case_sensitive=False)
+
+
+class TaskIdType(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.4
+    """A task's id; what can't be one is refused before the store is asked for it."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from pydantic import TypeAdapter, ValidationError
+
+        from common.domain.task import TaskId
+
+        try:
+            return TypeAdapter[str](TaskId).validate_python(value)
+        except ValidationError:
+            self.fail(f"{value!r} can't be the id of a task.", param, ctx)
+
+
+TASK_ID = TaskIdType()
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+server_option = click.option(
+    "--redis-url",
+    metavar="URL",
+    envvar="DTS_REDIS_URL",
+    show_envvar=True,
+    help="Where the tasks are kept; by default in the stage that `dts up` runs here.",
+)

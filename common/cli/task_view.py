@@ -1,0 +1,106 @@
+"""How a task is shown: as a JSON document, as a row of a list, as details, as a timeline."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from common.cli.console import Cell, status_cell
+from common.cli.times import ago, between, span
+from common.domain.task import Task
+
+ROW = ("task id", "status", "name", "type", "attempt", "agent", "created", "took")
+TIMELINE = ("when", "act", "from", "to", "attempt", "by", "more")
+
+
+def task_document(task: Task) -> dict[str, Any]:
+    """The task as programs read it: the names of its hash, null where there is nothing yet."""
+    result = task.result
+    return {
+        "taskId": task.task_id,
+        "status": task.status,
+        **task.spec.model_dump(by_alias=True),
+        "attempt": task.attempt,
+        "agent": task.agent or None,
+        "boot": task.boot or None,
+        "failures": task.failures,
+        "lost": task.lost,
+        "cancelRequested": task.cancel_requested,
+        "requestId": task.request_id or None,
+        "result": result.output if result else None,
+        "exitCode": result.exit_code if result else None,
+        "reason": result.reason if result else None,
+        "error": result.error or None if result else None,
+        "outputBytes": result.output_bytes if result else None,
+        "createdAt": task.created_at,
+        "updatedAt": task.updated_at,
+        "startedAt": task.started_at or None,
+        "finishedAt": task.finished_at or None,
+    }
+
+
+def task_row(task: Task, now: float) -> Sequence[Cell | str]:
+    """The task as one row under `ROW`."""
+    return (
+        task.task_id,
+        status_cell(task.status),
+        task.spec.name,
+        task.spec.type,
+        str(task.attempt),
+        task.agent,
+        _time(task.created_at, now, exact=False),
+        took(task, now),
+    )
+
+
+def task_details(task: Task, now: float) -> Iterator[tuple[str, Cell | str]]:
+    """The task's names and values for a person; what is empty is left out."""
+    for name, value in task_document(task).items():
+        if value is not False and value not in (None, "", [], {}):
+            yield name, _detail(name, value, now)
+
+
+def took(task: Task, now: float) -> Cell | str:
+    """How long the latest attempt ran, or has run so far."""
+    seconds = between(task.started_at, task.finished_at)
+    if seconds is None and task.status == "RUNNING":
+        begun = between("1970-01-01T00:00:00Z", task.started_at)
+        seconds = None if begun is None else now - begun
+    return "" if seconds is None else Cell(span(seconds), plain=f"{seconds:.3f}")
+
+
+def history_rows(history: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Cell | str]]:
+    """The task's changes as rows under `TIMELINE`, for people with the time since the first."""
+    known = {"at", "verb", "from", "to", "attempt", "by"}
+    first = str(history[0].get("at", "")) if history else ""
+    for entry in history:
+        at = str(entry.get("at", ""))
+        since = between(first, at)
+        more = " ".join(f"{name}={_text(value)}" for name, value in entry.items() if name not in known)
+        yield (
+            Cell(at if since is None else f"+{since:.3f} s", plain=at),
+            str(entry.get("verb", "")),
+            status_cell(str(entry.get("from", ""))),
+            status_cell(str(entry.get("to", ""))),
+            str(entry.get("attempt", "")),
+            str(entry.get("by", "")),
+            more,
+        )
+
+
+def _detail(name: str, value: Any, now: float) -> Cell | str:
+    if name == "status":
+        return status_cell(value)
+    if name.endswith("At"):
+        return _time(value, now, exact=True)
+    return _text(value)
+
+
+def _time(stamp: str, now: float, *, exact: bool) -> Cell:
+    relative = ago(stamp, now)
+    return Cell(f"{stamp}  ({relative})" if exact else relative, plain=stamp)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,171 @@
+"""`dts get`, `list`, `cancel`, `retry`: looking at tasks, and changing what becomes of them."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from common.cli.exits import Exit
+from common.cli.options import STATUS, TASK_ID, json_option, server_option
+
+if TYPE_CHECKING:
+    from common.cli.where import Backend
+    from common.domain.status import Answer
+
+BY = "cli"
+"""Who asks, in a task's history."""
+
+_CANCELLED = {
+    "OK": (Exit.OK, "cancelled"),
+    "REQUESTED": (Exit.OK, "requested: it runs, and its agent ends it now"),
+    "SAME": (Exit.OK, "asked before"),
+    "TERMINAL": (Exit.REFUSED, "refused: it has ended already"),
+    "NOT_FOUND": (Exit.NOT_FOUND, "not found"),
+}
+_RETRIED = {
+    "OK": (Exit.OK, "waits to run again"),
+    "SAME": (Exit.OK, "waits to run again already"),
+    "STALE_STATE": (Exit.REFUSED, "refused: it has not ended yet"),
+    "TERMINAL": (Exit.REFUSED, "refused: it succeeded; submit it anew to run it again"),
+    "NOT_FOUND": (Exit.NOT_FOUND, "not found"),
+}
+
+
+@click.command(short_help="Show one task, and how it came to be as it is.")
+@click.argument("task_id", metavar="ID", type=TASK_ID)
+@click.option("--history", is_flag=True, help="Show every change of its status too.")
+@json_option
+@server_option
+@click.pass_context
+def get(ctx: click.Context, task_id: str, history: bool, as_json: bool, redis_url: str | None) -> None:
+    r"""Show one task: what was asked, where it stands, how it ended.
+
+    \b
+    Examples:
+      dts get 01JC5W3N8Q0000000000000000 --history
+      dts get nightly-backup --json | jq -r .status
+
+    \b
+    Exit codes: 0 shown, whatever its status · 3 there is no such task · 5 no server
+    """
+    from common.cli.console import details, document, say, table
+    from common.cli.failures import NotFound
+    from common.cli.task_view import TIMELINE, history_rows, task_details, task_document
+    from common.cli.where import backend
+
+    with backend(ctx, redis_url) as place:
+        task = place.store.get(task_id)
+        if task is None:
+            raise NotFound(f"there is no task {task_id}. `dts list` shows which there are")
+        changes = place.store.history(task_id) if history else []
+        if as_json:
+            document({**task_document(task), **({"history": changes} if history else {})})
+            return
+        details(task_details(task, place.clock.time()))
+        if history:
+            say("")
+            table(TIMELINE, history_rows(changes), elastic=["more"])
+
+
+@click.command("list", short_help="List tasks, newest first.")
+@click.option("-s", "--status", "statuses", type=STATUS, multiple=True, help="Only those in this status (repeatable).")
+@click.option("-l", "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
+@click.option("--cursor", default="", help="Go on where the last list ended; it told you this.")
+@json_option
+@server_option
+@click.pass_context
+def list_tasks(ctx: click.Context, /, **options: Any) -> None:
+    r"""List tasks, newest first; with several --status, one status after the other.
+
+    In a pipe the columns are: id, status, name, type, attempt, agent, created, seconds it ran.
+
+    \b
+    Examples:
+      dts list --status FAILED --status CANCELLED
+      dts list --limit 1000 | cut -f1,2
+      dts list --json | jq -r '.tasks[].taskId'
+
+    \b
+    Exit codes: 0 listed, even if there is none · 2 that is no cursor · 5 no server
+    """
+    from common.cli.console import document, note, on_terminal, table
+    from common.cli.paging import page_of
+    from common.cli.task_view import ROW, task_document, task_row
+    from common.cli.where import backend
+
+    with backend(ctx, options["redis_url"]) as place:
+        page = page_of(place.store, options["statuses"], options["limit"], options["cursor"])
+        if options["as_json"]:
+            tasks = [task_document(task) for task in page.tasks]
+            document({"tasks": tasks, "nextCursor": page.next_cursor or None})
+            return
+        now = place.clock.time()
+        if page.tasks or not on_terminal():
+            table(ROW, (task_row(task, now) for task in page.tasks), elastic=["name", "agent"])
+        else:
+            note("No tasks. `dts submit 'echo hello'` makes one.")
+        if page.next_cursor:
+            note(f"There are more: --cursor {page.next_cursor}")
+
+
+@click.command(short_help="Cancel tasks; running ones are ended.")
+@click.argument("task_ids", metavar="ID...", nargs=-1, required=True, type=TASK_ID)
+@json_option
+@server_option
+@click.pass_context
+def cancel(ctx: click.Context, task_ids: Sequence[str], as_json: bool, redis_url: str | None) -> None:
+    r"""Cancel tasks. One that has not started is cancelled at once; a running one is ended by its agent soon.
+
+    \b
+    Examples:
+      dts cancel 01JC5W3N8Q0000000000000000
+      dts list --status PENDING | cut -f1 | xargs dts cancel
+
+    \b
+    Exit codes: 0 cancelled or requested · 3 not found · 4 it had ended already · 5 no server
+      With several ids the largest of their codes.
+    """
+    _each(ctx, redis_url, task_ids, lambda place: place.store.cancel(task_ids, BY), _CANCELLED, as_json=as_json)
+
+
+@click.command(short_help="Run failed or cancelled tasks again.")
+@click.argument("task_ids", metavar="ID...", nargs=-1, required=True, type=TASK_ID)
+@json_option
+@server_option
+@click.pass_context
+def retry(ctx: click.Context, task_ids: Sequence[str], as_json: bool, redis_url: str | None) -> None:
+    r"""Run failed or cancelled tasks again, with all their retries; the history keeps how they ended before.
+
+    \b
+    Examples:
+      dts retry 01JC5W3N8Q0000000000000000
+      dts list --status FAILED | cut -f1 | xargs dts retry
+
+    \b
+    Exit codes: 0 it waits to run · 3 not found · 4 it has not ended, or it succeeded · 5 no server
+      With several ids the largest of their codes.
+    """
+    _each(ctx, redis_url, task_ids, lambda place: place.store.retry(task_ids, BY), _RETRIED, as_json=as_json)
+
+
+def _each(
+    ctx: click.Context,
+    redis_url: str | None,
+    task_ids: Sequence[str],
+    ask: "Callable[[Backend], Sequence[Answer]]",
+    meanings: dict[str, tuple[Exit, str]],
+    *,
+    as_json: bool,
+) -> None:
+    """Ask for all ids at once, show the answer to each, and end with the worst of their exit codes."""
+    from common.cli.console import document, table
+    from common.cli.where import backend
+
+    with backend(ctx, redis_url) as place:
+        answers = ask(place)
+    if as_json:
+        document([{"taskId": task_id, "answer": answer} for task_id, answer in zip(task_ids, answers, strict=True)])
+    else:
+        rows = zip(task_ids, (meanings[answer][1] for answer in answers), strict=True)
+        table(("task id", "answer"), rows)
+    ctx.exit(max(meanings[answer][0] for answer in answers))

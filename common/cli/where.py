@@ -1,0 +1,74 @@
+"""Where a command finds the tasks: the server it is told of, else the one that `dts up` runs here."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from redis import Redis
+
+from common.clock import Clock, SystemClock
+from common.domain.errors import Unavailable
+from common.settings import Settings
+from common.store.keys import Keys
+from common.store.tasks import Limits, TaskStore
+from common.transports.redis_client import connect
+
+ENV_FILE = Path("cluster.run", "env")
+"""Within the home: where `dts up` says how its servers are reached (common/lab/home.py)."""
+
+RUNNING = Path("cluster.run", "env")
+"""In the home, while a stage runs there: the lines that `dts env` prints."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What a command on tasks works with."""
+
+    store: TaskStore
+    redis: Redis
+    clock: Clock
+
+
+@contextmanager
+def backend(ctx: click.Context, redis_url: str | None) -> Iterator[Backend]:
+    """The backend for this run of a command, closed at its end.
+
+    One that the caller of the whole command line put into `ctx.obj` goes before all others: tests do.
+    Raises Unavailable where no server is named and none runs here; nothing is sent yet.
+    """
+    if isinstance(ctx.obj, Backend):
+        yield ctx.obj
+        return
+    settings = _settings(redis_url)
+    redis = connect(settings.redis_url)
+    try:
+        limits = Limits(pending=settings.pending_bound, lost=settings.max_lost, retention=settings.retention)
+        yield Backend(TaskStore(redis, Keys(settings.namespace), limits), redis, SystemClock())
+    finally:
+        redis.close()
+
+
+def running_here(home: Path) -> dict[str, str]:
+    """What the running stage of `home` tells clients: the names and values of its ENV_FILE, {} where there is none.
+
+    The file holds the lines that `dts env` prints (`export NAME='value'`); it is there while the stage runs.
+    """
+    try:
+        text = (home / ENV_FILE).read_text()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    words = (word for line in text.splitlines() for word in shlex.split(line, comments=True)[1:])
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def _settings(redis_url: str | None) -> Settings:
+    settings = Settings.load(redis_url=redis_url)
+    if settings.redis_url:
+        return settings
+    found = running_here(settings.home).get("DTS_REDIS_URL")
+    if not found:
+        raise Unavailable(f"no stage runs here (there is no {settings.home / ENV_FILE}) and no server is named")
+    return Settings.load(redis_url=found)
