@@ -8,7 +8,7 @@ from common.lab.stages import REDIS, MemberSpec, Sizes, StageSpec
 
 
 def _members(sizes: Sizes) -> Sequence[MemberSpec]:
-    if sizes.agents != 1:
+    if sizes.agents not in (None, 1):
         raise BadSetting(
             f"stage 1 has one agent, not {sizes.agents}: it takes its tasks for itself, and nothing there could share "
             "them out or notice that one is gone; that is what stage 2 adds"

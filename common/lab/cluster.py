@@ -22,7 +22,7 @@ from common.lab.home import Home, Member, State
 from common.lab.ports import free_ports, is_free
 from common.lab.processes import Process, find, spawn
 from common.lab.servers import Profile
-from common.lab.stages import SMALLEST, Sizes, StageSpec
+from common.lab.stages import USUAL, Sizes, StageSpec
 from common.lab.teardown import TakenDown, take_down
 from common.lab.until import NotYet, until
 from common.settings import PREFIX
@@ -55,7 +55,7 @@ class Cluster:
         stage: StageSpec,
         profile: str = Profile.EMBEDDED,
         *,
-        sizes: Sizes = SMALLEST,
+        sizes: Sizes = USUAL,
         env: Mapping[str, str] | None = None,
         told: Told = lambda _: None,
     ) -> Self:
@@ -169,6 +169,7 @@ class Cluster:
         for server in filter(launch.is_server, members):
             told(server.name)
             self._start_server(server)
+        self._home.publish(self.environment)
         others = [member.name for member in members if not launch.is_server(member)]
         told(", ".join(others))
         self._start_others(others)
@@ -228,8 +229,7 @@ class Cluster:
     def _start_failed(self, what: str, name: str) -> StartFailed:
         # Where the home is gone, somebody took the cluster down while it started: that is the better news.
         self._home.read()
-        tail = launch.log_tail(self._home.log(name))
-        return StartFailed(f"{what}; its log ends:\n{tail}" if tail else f"{what}, and printed nothing")
+        return StartFailed(what, launch.log_tail(self._home.log(name)))
 
     def _reap(self) -> None:
         """Let go of children that have ended, so that they don't stay zombies while we live."""

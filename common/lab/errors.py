@@ -28,7 +28,11 @@ class NotUp(LabError):
 
 
 class NoSuchMember(LabError):
-    """The cluster has no member of that name, or no such stage is known; the text lists those that there are."""
+    """The cluster has no member of that name; the text lists those that it has."""
+
+
+class NoSuchStage(LabError):
+    """No such stage is installed; the text lists those that are."""
 
 
 class WrongState(LabError):
@@ -36,7 +40,12 @@ class WrongState(LabError):
 
 
 class StartFailed(LabError):
-    """A member did not get ready; the text ends with the last lines of its log."""
+    """A member did not get ready; `log` has the last lines that it printed."""
+
+    def __init__(self, what: str, log: str = "") -> None:
+        super().__init__(f"{what}; its log ends:\n{log}" if log else what)
+        self.what = what
+        self.log = log
 
 
 class WouldNotStop(LabError):

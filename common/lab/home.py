@@ -2,6 +2,7 @@
 
     <home>/cluster.run/              exists while a cluster stands here; making it is the lock against a second one
     <home>/cluster.run/state.json    what it consists of, replaced as a whole; changed only under a lock on the folder
+    <home>/cluster.run/env           where its servers are, as the lines that `dts env` prints; there once they answer
     <home>/cluster.run/<name>.log    what each member printed
     <home>/cluster.data/<name>/      what a member keeps: a server's data, an agent's spool and work
 
@@ -14,7 +15,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -65,6 +66,11 @@ class State:
     environment: dict[str, str]
     """Settings (DTS_*) of whoever started it; a member that starts again later gets the same."""
     members: list[Member] = field(default_factory=list)
+
+
+def export(addresses: Mapping[str, str]) -> str:
+    """Lines for a shell's `eval`."""
+    return "".join(f"export {name}={_quoted(value)}\n" for name, value in addresses.items())
 
 
 class Home:
@@ -133,6 +139,11 @@ class Home:
             finally:
                 self._write(state)
 
+    def publish(self, addresses: Mapping[str, str]) -> None:
+        """Tell clients on this machine where the servers are, without their needing the lab."""
+        with self.locked():
+            self._replace("env", export(addresses))
+
     def log(self, member: str) -> Path:
         """Where a member's output goes."""
         return self.run / f"{member}.log"
@@ -154,9 +165,17 @@ class Home:
             return False
 
     def _write(self, state: State) -> None:
-        draft = self.run / f"{STATE}.new"
-        draft.write_text(json.dumps(asdict(state), indent=2))
-        draft.replace(self.run / STATE)
+        self._replace(STATE, json.dumps(asdict(state), indent=2))
+
+    def _replace(self, name: str, text: str) -> None:
+        """Whoever reads it meanwhile sees all of the old text or all of the new one."""
+        draft = self.run / f"{name}.new"
+        draft.write_text(text)
+        draft.replace(self.run / name)
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "'\"'\"'") + "'"
 
 
 def _open_up(folder: Path) -> None:

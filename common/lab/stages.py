@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
-from common.lab.errors import NoSuchMember
+from common.lab.errors import NoSuchStage
 
 GROUP = "dts.stages"
 
@@ -23,12 +23,12 @@ class MemberSpec:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many of each role are wanted."""
+    """How many of each role are wanted; None is what the stage usually has."""
 
-    agents: int = 1
+    agents: int | None = None
 
 
-SMALLEST = Sizes()
+USUAL = Sizes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ def load_stages() -> dict[str, StageSpec]:
 
 
 def stage(number: str) -> StageSpec:
-    """The stage of that number; raises NoSuchMember, which lists those that there are."""
+    """The stage of that number; raises NoSuchStage, which lists those that there are."""
     known = load_stages()
     if number not in known:
         there_are = ", ".join(f"{name} ({spec.title})" for name, spec in known.items()) or "none"
-        raise NoSuchMember(f"there is no stage {number!r} here; stages: {there_are}")
+        raise NoSuchStage(f"there is no stage {number!r} here; stages: {there_are}")
     return known[number]

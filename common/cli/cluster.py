@@ -1,0 +1,219 @@
+"""`dts up`, `ps`, `env`, `down`, `fault`: a whole stage on this machine."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from common.cli.cluster_view import explained, progress, record, show, stay, take_down
+from common.cli.console import document, note, say
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from common.lab.cluster import Cluster
+    from common.lab.stages import Sizes, StageSpec
+
+FAULTS = ("kill", "freeze", "thaw", "stop", "start")
+
+
+def _stages(_: click.Context, __: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    from click.shell_completion import CompletionItem
+
+    from common.lab.stages import load_stages
+
+    return [
+        CompletionItem(name, help=spec.title) for name, spec in load_stages().items() if name.startswith(incomplete)
+    ]
+
+
+def _members(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from common.domain.errors import DtsError
+    from common.lab.home import Home
+
+    try:
+        return [member.name for member in Home(_home()).read().members if member.name.startswith(incomplete)]
+    except DtsError:
+        return []
+
+
+@click.command(short_help="Start a whole stage on this machine.")
+@click.argument("stage", shell_complete=_stages)
+@click.option("-d", "--detach", is_flag=True, help="Return when everything is ready, and leave it running.")
+@click.option(
+    "--profile",
+    type=click.Choice(["embedded", "real"]),
+    default="embedded",
+    show_default=True,
+    help="embedded: servers that pip can install, else those of this machine. real: those of this machine.",
+)
+@click.option(
+    "--agents", type=click.IntRange(1, 100), metavar="K", help="How many agents; a stage has its usual number."
+)
+def up(stage: str, detach: bool, profile: str, agents: int | None) -> None:
+    r"""Start the whole of STAGE on this machine, on free ports, with its state under $DTS_HOME (.dts).
+
+    It stays in the foreground, tells what becomes of its members, and ends them all at Ctrl-C; with -d it
+    goes on in the background until `dts down`. Another DTS_HOME is another cluster: several run side by side.
+    Settings (DTS_SLOTS, DTS_LEASE, ...) are handed on to every member.
+
+    \b
+    Examples:
+      dts up 1 -d                    then: dts submit 'echo hi' --wait
+      eval "$(dts env)"              for redis-cli -u "$DTS_REDIS_URL"
+      DTS_SLOTS=8 dts up 1           an agent that runs eight tasks at once
+
+    Exit codes: 0 up, or ended by Ctrl-C · 1 a member did not start (its log is shown, nothing is left) ·
+    2 wrong usage, or a home that can't be written · 4 already up in this home · 5 no server on this machine.
+    """
+    from common.lab.guard import guarded
+    from common.lab.stages import Sizes
+    from common.lab.stages import stage as stage_of
+
+    home = _home()
+    with explained():
+        spec, sizes = stage_of(stage), Sizes(agents)
+        if detach:
+            cluster = _start(home, spec, profile, sizes)
+            show(cluster)
+            note("It goes on in the background: `dts submit 'echo hi' --wait` uses it, `dts down` ends it.")
+            return
+        with guarded(home), _signals_as_interrupt():
+            cluster = _start(home, spec, profile, sizes)
+            try:
+                stay(cluster)
+            finally:
+                take_down(cluster)
+
+
+@click.command(short_help="Show what `up` runs here.")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of {name, role, pid, state}.")
+def ps(as_json: bool) -> None:
+    """Show the members of the cluster in $DTS_HOME (.dts): name, role, pid and state, tab-separated in a pipe.
+
+    A state is one of running, frozen (by SIGSTOP), stopped (on purpose) and dead (by itself, or killed);
+    only the first two have a pid.
+
+    Exit codes: 0, also where nothing is up · 2 a home that can't be read.
+    """
+    from common.lab.cluster import Cluster
+    from common.lab.errors import NotUp
+
+    with explained():
+        try:
+            cluster = Cluster.at(_home())
+            if as_json:
+                document([record(member) for member in cluster.members()])
+            else:
+                show(cluster)
+        except NotUp as nothing:
+            if as_json:
+                document([])
+            note(f"{nothing}.")
+
+
+@click.command(short_help="Print how clients reach what `up` runs here.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+def env(as_json: bool) -> None:
+    r"""Print the addresses of the cluster in $DTS_HOME (.dts) as lines for a shell to evaluate.
+
+    \b
+      eval "$(dts env)"
+      redis-cli -u "$DTS_REDIS_URL" LPUSH queue:tasks '{"name":"hello","type":"SHELL","content":"echo hi"}'
+
+    Exit codes: 0 printed · 2 a home that can't be read · 3 nothing is up.
+    """
+    from common.lab.cluster import Cluster
+    from common.lab.home import export
+
+    with explained():
+        addresses = Cluster.at(_home()).environment
+    if as_json:
+        document(addresses)
+    else:
+        click.echo(export(addresses), nl=False)
+
+
+@click.command(short_help="Stop what `up` runs here and leave nothing of it.")
+@click.option("--keep-data", is_flag=True, help="Keep the servers' data; the next `dts up` here goes on with it.")
+def down(keep_data: bool) -> None:
+    """Stop the cluster in $DTS_HOME (.dts): its members, whatever their tasks left running, and its files.
+
+    Nothing waits for running tasks (`dts fault stop agent-1` does). It also clears up what a crash left.
+
+    Exit codes: 0 nothing is left, also where nothing was up · 1 a process can't be ended ·
+    2 the files can't be removed.
+    """
+    from common.lab.cluster import Cluster
+    from common.lab.home import Home
+
+    home = Home(_home())
+    with explained():
+        take_down(Cluster(home), keep_data=keep_data)
+    if home.data.is_dir():
+        note(f"Data is kept in {home.data}; the next `dts up` here goes on with it.")
+
+
+@click.command(short_help="Hurt a member on purpose, or bring it back.")
+@click.argument("kind", type=click.Choice(FAULTS), metavar="|".join(FAULTS))
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=_members)
+def fault(kind: str, names: tuple[str, ...]) -> None:
+    r"""Do to members of the cluster in $DTS_HOME (.dts) what happens to real machines; returns when it shows.
+
+    \b
+      kill    end it at once (SIGKILL); its running tasks are not told
+      freeze  stop it from doing anything (SIGSTOP), as a long pause does
+      thaw    let a frozen one go on (SIGCONT)
+      stop    ask it to end (SIGTERM) and wait; an agent lets its running tasks end first
+      start   start it again: same command, and for a server same port and data
+
+    `dts ps` shows the names.
+
+    Exit codes: 0 done · 1 it did not start or stop in time · 3 nothing is up, or no member has that name ·
+    4 not possible in the state it is in.
+    """
+    from common.lab.cluster import Cluster
+
+    with explained():
+        cluster = Cluster.at(_home())
+        for name in names:
+            cluster.member(name)
+        for name in names:
+            with progress() as tell:
+                tell(f"{kind} {name} ...")
+                cluster.fault(kind, name)
+            say(f"{name} is {cluster.member(name).state}")
+
+
+def _home() -> Path:
+    from common.settings import Settings
+
+    return Settings.load().home
+
+
+def _start(home: Path, spec: "StageSpec", profile: str, sizes: "Sizes") -> "Cluster":
+    from common.lab.cluster import Cluster
+    from common.lab.home import Home
+
+    if Home(home).data.is_dir():
+        note(f"Going on with the data kept in {Home(home).data}.")
+    with progress() as tell:
+        return Cluster.up(home, spec, profile, sizes=sizes, told=lambda name: tell(f"starting {name} ..."))
+
+
+@contextmanager
+def _signals_as_interrupt() -> Iterator[None]:
+    """A terminal that is closed and a polite kill end the foreground as Ctrl-C does."""
+
+    def interrupt(_: int, __: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
