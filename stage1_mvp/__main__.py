@@ -82,7 +82,7 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) 
 
     def end_this_boot() -> None:
         # From here on another may start these tasks: nothing of them may go on.
-        runs.cancel(Reason.FENCED)
+        runs.end_all(Reason.FENCED)
         lost.set()
 
     info: dict[str, str | int] = {

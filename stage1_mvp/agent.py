@@ -52,7 +52,7 @@ class Agent(Service):
     def close(self) -> None:
         if not self._drained():
             log.warning("ending %d running tasks; they are handed back", self._runs.executing())
-            self._runs.cancel(Reason.AGENT_STOPPED)
+            self._runs.end_all(Reason.AGENT_STOPPED)
         self._pool.shutdown(wait=True)
 
     def _drained(self) -> bool:

@@ -2,7 +2,6 @@
 
 from redis import Redis
 
-from common.domain.result import Reason
 from common.service import Service
 from common.store.tasks import TaskStore
 from common.transports.redis_client import redis_errors
@@ -41,4 +40,4 @@ class Control(Service):
             return
         for task in self._store.get_many(task_ids):
             if task and task.cancel_requested:
-                self._runs.cancel(Reason.CANCELLED, task.task_id)
+                self._runs.cancel(task.task_id)

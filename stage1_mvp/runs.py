@@ -26,11 +26,14 @@ class Runs:
         self._changed = threading.Condition()
         self._held: dict[tuple[str, int], Run] = {}
         self._executing = 0
+        self._ending: Reason | None = None
 
     def add(self, task: Task) -> Run:
-        """Hold one more attempt, about to execute."""
+        """Hold one more attempt, about to execute; one that comes after `end_all` is asked to end at once."""
         run = Run(task, TaskOutput(task.spec.output_limit))
         with self._changed:
+            if self._ending:
+                run.cancelled.set(self._ending)
             self._held[task.task_id, task.attempt] = run
             self._executing += 1
         return run
@@ -62,11 +65,19 @@ class Runs:
         with self._changed:
             return self._executing
 
-    def cancel(self, reason: Reason, task_id: str | None = None) -> None:
-        """Ask the attempts of one task, or all, to end; those that have ended are left alone."""
+    def cancel(self, task_id: str) -> None:
+        """Ask what runs of one task to end; what has ended is left alone."""
         for run in self.held():
-            if run.result is None and task_id in (None, run.task.task_id):
-                run.cancelled.set(reason)
+            if run.result is None and run.task.task_id == task_id:
+                run.cancelled.set(Reason.CANCELLED)
+
+    def end_all(self, reason: Reason) -> None:
+        """Ask all that runs to end, and all that is still to come: a grant may be on its way."""
+        with self._changed:
+            self._ending = reason
+            running = [run for run in self._held.values() if run.result is None]
+        for run in running:
+            run.cancelled.set(reason)
 
     def wait_for_room(self, slots: int, seconds: float) -> int:
         """Free slots; waits up to `seconds` for the first."""
