@@ -1,0 +1,35 @@
+"""docs/operations.md lists every setting, as the model has it."""
+
+import re
+from pathlib import Path
+
+from common.domain.result import Reason
+from common.settings import PREFIX, Settings
+from tests.house.pages import ROOT, between
+
+PAGE = ROOT / "docs" / "operations.md"
+BY_MACHINE = {"agent": "the host's name", "slots": "2 for each core"}
+"""Defaults that are made where the process runs."""
+
+
+def test_the_table_of_settings_is_the_model() -> None:
+    rows = [
+        f"| `{PREFIX}{name.upper()}` | {_default(name)} | {(field.description or '').replace('<', '&lt;')} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    assert between(PAGE, "settings") == "\n".join(["| variable | default | what it sets |", "|---|---|---|", *rows])
+
+
+def test_every_reason_is_explained() -> None:
+    explained = re.findall(r"^\| `([A-Z_]+)` \|", between(PAGE, "reasons"), flags=re.MULTILINE)
+    assert explained == [reason.value for reason in Reason]
+
+
+def _default(name: str) -> str:
+    if name in BY_MACHINE:
+        return BY_MACHINE[name]
+    value = Settings.model_fields[name].default
+    if isinstance(value, float):
+        return f"`{value:.0f}`"
+    # An undefined default is one that a factory makes; only empty ones are left here.
+    return f"`{value}`" if isinstance(value, str | int | Path) and value != "" else ""
