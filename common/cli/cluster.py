@@ -1,8 +1,8 @@
 """`dts up`, `ps`, `env`, `down`, `fault`: a whole stage on this machine."""
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,6 @@ from common.cli.console import document, note, say
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-    from common.lab.cluster import Cluster
-    from common.lab.stages import Sizes, StageSpec
 
 FAULTS = ("kill", "freeze", "thaw", "stop", "start")
 
@@ -69,24 +66,24 @@ def up(stage: str, detach: bool, profile: str, agents: int | None) -> None:
     Exit codes: 0 up, or ended by Ctrl-C · 1 a member did not start (its log is shown, nothing is left) ·
     2 wrong usage, or a home that can't be written · 4 already up in this home · 5 no server on this machine.
     """
-    from common.lab.guard import guarded
+    from common.lab.cluster import Cluster
     from common.lab.stages import Sizes
     from common.lab.stages import stage as stage_of
 
     home = _home()
-    with explained():
+    with explained(), ExitStack() as until_the_end:
         spec, sizes = stage_of(stage), Sizes(agents)
         if detach:
-            cluster = _start(home, spec, profile, sizes)
+            with _starting(home) as told:
+                cluster = Cluster.up(home, spec, profile, sizes=sizes, told=told)
             show(cluster)
             note("It goes on in the background: `dts submit 'echo hi' --wait` uses it, `dts down` ends it.")
             return
-        with guarded(home), _signals_as_interrupt():
-            cluster = _start(home, spec, profile, sizes)
-            try:
-                stay(cluster)
-            finally:
-                take_down(cluster)
+        until_the_end.enter_context(_signals_as_interrupt())
+        with _starting(home) as told:
+            cluster = until_the_end.enter_context(Cluster.owned(home, spec, profile, sizes=sizes, told=told))
+        stay(cluster)
+        take_down(cluster)
 
 
 @click.command(short_help="Show what `up` runs here.")
@@ -194,14 +191,15 @@ def _home() -> Path:
     return Settings.load().home
 
 
-def _start(home: Path, spec: "StageSpec", profile: str, sizes: "Sizes") -> "Cluster":
-    from common.lab.cluster import Cluster
+@contextmanager
+def _starting(home: Path) -> Iterator[Callable[[str], None]]:
     from common.lab.home import Home
 
-    if Home(home).data.is_dir():
-        note(f"Going on with the data kept in {Home(home).data}.")
+    kept = Home(home).data.is_dir()
     with progress() as tell:
-        return Cluster.up(home, spec, profile, sizes=sizes, told=lambda name: tell(f"starting {name} ..."))
+        yield lambda names: tell(f"starting {names} ...")
+    if kept:
+        note("It goes on with the data that an earlier one left here.")
 
 
 @contextmanager

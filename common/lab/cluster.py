@@ -63,14 +63,12 @@ class Cluster:
 
         Args:
             env: settings that the members get beside this process' own environment.
-            told: called with the name of each member before it is started.
+            told: called with the names of what is started next.
 
         Raises AlreadyUp, UnusableHome, MissingServer, NoFreePort, StartFailed; BadSetting from the stage.
         """
-        settings = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)} | dict(env or {})
-        members = [Member(spec.name, spec.role, list(spec.argv)) for spec in stage.members(sizes)]
         cluster = cls(Home(home))
-        cluster._home.claim(State(stage.number, stage.title, Profile(profile), str(Path.cwd()), settings, members))
+        cluster._claim(stage, profile, sizes, env)
         try:
             cluster._start_all(told)
         except BaseException:
@@ -80,20 +78,43 @@ class Cluster:
 
     @classmethod
     @contextmanager
-    def temporary(
-        cls, stage: StageSpec, profile: str = Profile.EMBEDDED, *, env: Mapping[str, str] | None = None, **sizes: int
+    def owned(
+        cls,
+        home: Path,
+        stage: StageSpec,
+        profile: str = Profile.EMBEDDED,
+        *,
+        sizes: Sizes = USUAL,
+        env: Mapping[str, str] | None = None,
+        told: Told = lambda _: None,
     ) -> Iterator[Self]:
-        """A cluster in a home of its own, of which nothing is left after the block, even if this process is killed."""
-        home = Path(tempfile.mkdtemp(prefix="dts-"))
-        with guarded(home):
-            try:
-                cluster = cls.up(home, stage, profile, sizes=Sizes(**sizes), env=env)
+        """As `up`, and nothing of it is left after the block, or after this process, even if that is killed."""
+        cluster = cls(Home(home))
+        cluster._claim(stage, profile, sizes, env)
+        try:
+            # Only now: what stood in this home before us is not ours to guard.
+            with guarded(home):
                 try:
+                    cluster._start_all(told)
                     yield cluster
                 finally:
                     cluster.down()
-            finally:
-                shutil.rmtree(home, ignore_errors=True)
+        except BaseException:
+            cluster.down()
+            raise
+
+    @classmethod
+    @contextmanager
+    def temporary(
+        cls, stage: StageSpec, profile: str = Profile.EMBEDDED, *, env: Mapping[str, str] | None = None, **sizes: int
+    ) -> Iterator[Self]:
+        """As `owned`, in a new home of its own. `sizes` are fields of Sizes, like agents=1."""
+        home = Path(tempfile.mkdtemp(prefix="dts-"))
+        try:
+            with cls.owned(home, stage, profile, sizes=Sizes(**sizes), env=env) as cluster:
+                yield cluster
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -162,6 +183,12 @@ class Cluster:
         taken = take_down(self._home, keep_data=keep_data)
         self._reap()
         return taken
+
+    def _claim(self, stage: StageSpec, profile: str, sizes: Sizes, env: Mapping[str, str] | None) -> None:
+        """Take the home for this stage, with nothing started in it yet."""
+        settings = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)} | dict(env or {})
+        members = [Member(spec.name, spec.role, list(spec.argv)) for spec in stage.members(sizes)]
+        self._home.claim(State(stage.number, stage.title, Profile(profile), str(Path.cwd()), settings, members))
 
     def _start_all(self, told: Told) -> None:
         """Servers one by one, as the others need them; then all others at once."""
