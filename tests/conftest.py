@@ -1,0 +1,92 @@
+"""Fixtures that all tests share: a Redis, fake and real, empty for each test.
+
+A server that is missing skips its tests on a laptop. Where CI or DTS_REQUIRE_SERVERS is set, it fails them.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from common.lab.errors import MissingServer
+from common.lab.servers import Profile, redis_binary
+from common.store.keys import Keys
+from tests.servers import FakeAt, RedisAt, ServerAt
+
+BinaryOf = Callable[[str], Path]
+OwnRedis = Callable[..., ServerAt]
+
+
+@pytest.fixture(scope="session")
+def binary_of() -> BinaryOf:
+    """Gives the server binary of a profile; the one place where a missing server skips or fails a test."""
+
+    def find(profile: str) -> Path:
+        try:
+            return redis_binary(Profile(profile))
+        except MissingServer as error:
+            if os.environ.get("CI") or os.environ.get("DTS_REQUIRE_SERVERS"):
+                pytest.fail(str(error))
+            pytest.skip(str(error))  # noqa: TID251
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def shared_servers(
+    binary_of: BinaryOf, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], ServerAt]]:
+    """One server per profile for the whole session, started when the first test asks for it."""
+    running: dict[str, ServerAt] = {}
+    with ExitStack() as at_the_end:
+
+        def serve(profile: str) -> ServerAt:
+            if profile not in running:
+                server = ServerAt(profile, binary_of(profile), tmp_path_factory.mktemp(profile))
+                server.start()
+                at_the_end.callback(server.kill)
+                running[profile] = server
+            return running[profile]
+
+        yield serve
+
+
+@pytest.fixture(params=["fake", "real"])
+def redis_at(request: pytest.FixtureRequest) -> Iterator[RedisAt]:
+    """A Redis with nothing in it: tests that use it run on the fake one and on a redis-server."""
+    served: RedisAt
+    if request.param == "fake":
+        served = FakeAt()
+    else:
+        served = request.getfixturevalue("shared_servers")(request.param)
+    served.empty()
+    yield served
+    served.empty()
+
+
+@pytest.fixture
+def redis(redis_at: RedisAt) -> Redis:
+    """An ordinary client of that Redis."""
+    return redis_at.client()
+
+
+@pytest.fixture
+def own_redis(binary_of: BinaryOf, tmp_path: Path) -> Iterator[OwnRedis]:
+    """Starts a redis-server of the test's own, with further options, that it may stop, freeze and lose."""
+    with ExitStack() as at_the_end:
+
+        def serve(*options: str) -> ServerAt:
+            server = ServerAt("real", binary_of("real"), tmp_path, *options)
+            server.start()
+            at_the_end.callback(server.kill)
+            return server
+
+        yield serve
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()

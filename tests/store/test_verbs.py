@@ -1,0 +1,273 @@
+"""L0 of RELIABILITY.md: every verb, in every state, by every asker: what is answered, and what has changed then.
+
+In the table a row is one verb and one asker, a column the state that the task is in. The askers:
+
+    right     with the task's attempt, the agent's live boot and the newest epoch
+    attempt   with an attempt that is not the task's
+    boot      for an earlier boot of the agent
+    epoch     as the leader of an older term
+    lease     right, but the agent's lease is gone
+    alive     of a lost agent, though it still holds its lease
+    seen      as one who saw the task in another state than it is in
+    body      with another body
+    repeat    right, for the second time; the answer is the second one
+
+What an answer means for the store is checked for each cell: a refusal and a SAME change nothing at all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from common.clock import SystemClock
+from common.contracts import Finished, LogChunk
+from common.domain.ids import Ids
+from common.domain.result import success
+from common.domain.status import Status, Verb, legal
+from common.domain.task import Submission, Task, TaskSpec
+from common.store.tasks import Assignment, Attempt, TaskStore
+from tests.store.invariants import assert_consistent, difference, snapshot
+from tests.store.lives import AGENT, BOOT, EPOCH, Life
+
+TABLE = """
+verb        asker    absent     PENDING        SCHEDULED      DISPATCHED     RUNNING       SUCCESS   FAILED    CANCELLED
+
+submit      right    OK         SAME           SAME           SAME           SAME          SAME      SAME      SAME
+submit      repeat   SAME       SAME           SAME           SAME           SAME          SAME      SAME      SAME
+submit      body     OK         CONFLICT       CONFLICT       CONFLICT       CONFLICT      CONFLICT  CONFLICT  CONFLICT
+
+claim       right    nothing    OK             nothing        nothing        nothing       nothing   nothing   nothing
+claim       repeat   nothing    nothing        nothing        nothing        nothing       nothing   nothing   nothing
+claim       boot     FENCED     FENCED         FENCED         FENCED         FENCED        FENCED    FENCED    FENCED
+claim       lease    FENCED     FENCED         FENCED         FENCED         FENCED        FENCED    FENCED    FENCED
+
+assign      right    NOT_FOUND  OK             SAME           STALE_STATE    STALE_STATE   TERMINAL  TERMINAL  TERMINAL
+assign      repeat   NOT_FOUND  SAME           SAME           STALE_STATE    STALE_STATE   TERMINAL  TERMINAL  TERMINAL
+assign      boot     NOT_FOUND  FENCED         STALE_STATE    STALE_STATE    STALE_STATE   TERMINAL  TERMINAL  TERMINAL
+assign      epoch    FENCED     FENCED         FENCED         FENCED         FENCED        FENCED    FENCED    FENCED
+assign      lease    NOT_FOUND  FENCED         SAME           STALE_STATE    STALE_STATE   TERMINAL  TERMINAL  TERMINAL
+
+dispatched  right    NOT_FOUND  STALE_STATE    OK             SAME           STALE_STATE   TERMINAL  TERMINAL  TERMINAL
+dispatched  repeat   NOT_FOUND  STALE_STATE    SAME           SAME           STALE_STATE   TERMINAL  TERMINAL  TERMINAL
+dispatched  attempt  NOT_FOUND  STALE_ATTEMPT  STALE_ATTEMPT  STALE_ATTEMPT  STALE_ATTEMPT TERMINAL  TERMINAL  TERMINAL
+dispatched  epoch    FENCED     FENCED         FENCED         FENCED         FENCED        FENCED    FENCED    FENCED
+
+start       right    NOT_FOUND  FENCED         OK             OK             SAME          TERMINAL  TERMINAL  TERMINAL
+start       repeat   NOT_FOUND  FENCED         SAME           SAME           SAME          TERMINAL  TERMINAL  TERMINAL
+start       attempt  NOT_FOUND  STALE_ATTEMPT  STALE_ATTEMPT  STALE_ATTEMPT  STALE_ATTEMPT TERMINAL  TERMINAL  TERMINAL
+start       boot     NOT_FOUND  FENCED         FENCED         FENCED         FENCED        TERMINAL  TERMINAL  TERMINAL
+start       lease    NOT_FOUND  FENCED         FENCED         FENCED         FENCED        TERMINAL  TERMINAL  TERMINAL
+
+report      right    NOT_FOUND  FENCED         STALE_STATE    STALE_STATE    OK            SAME      SAME      TERMINAL
+report      repeat   NOT_FOUND  FENCED         STALE_STATE    STALE_STATE    SAME          SAME      SAME      TERMINAL
+report      attempt  NOT_FOUND  STALE_ATTEMPT  STALE_ATTEMPT  STALE_ATTEMPT  STALE_ATTEMPT TERMINAL  TERMINAL  TERMINAL
+report      boot     NOT_FOUND  FENCED         FENCED         FENCED         FENCED        TERMINAL  TERMINAL  TERMINAL
+report      lease    NOT_FOUND  FENCED         STALE_STATE    STALE_STATE    OK            SAME      SAME      TERMINAL
+
+lost        right    NOT_FOUND  SAME           OK             OK             OK            TERMINAL  TERMINAL  TERMINAL
+lost        repeat   NOT_FOUND  SAME           SAME           SAME           SAME          TERMINAL  TERMINAL  TERMINAL
+lost        alive    NOT_FOUND  SAME           STALE_STATE    STALE_STATE    STALE_STATE   TERMINAL  TERMINAL  TERMINAL
+lost        attempt  NOT_FOUND  STALE_ATTEMPT  STALE_ATTEMPT  STALE_ATTEMPT  STALE_ATTEMPT TERMINAL  TERMINAL  TERMINAL
+lost        boot     NOT_FOUND  SAME           STALE_STATE    STALE_STATE    STALE_STATE   TERMINAL  TERMINAL  TERMINAL
+lost        epoch    FENCED     FENCED         FENCED         FENCED         FENCED        FENCED    FENCED    FENCED
+lost        seen     NOT_FOUND  SAME           STALE_STATE    STALE_STATE    STALE_STATE   TERMINAL  TERMINAL  TERMINAL
+
+stuck       right    NOT_FOUND  SAME           OK             OK             OK            TERMINAL  TERMINAL  TERMINAL
+stuck       lease    NOT_FOUND  SAME           OK             OK             OK            TERMINAL  TERMINAL  TERMINAL
+stuck       repeat   NOT_FOUND  SAME           SAME           SAME           SAME          TERMINAL  TERMINAL  TERMINAL
+stuck       attempt  NOT_FOUND  STALE_ATTEMPT  STALE_ATTEMPT  STALE_ATTEMPT  STALE_ATTEMPT TERMINAL  TERMINAL  TERMINAL
+stuck       boot     NOT_FOUND  SAME           STALE_STATE    STALE_STATE    STALE_STATE   TERMINAL  TERMINAL  TERMINAL
+stuck       epoch    FENCED     FENCED         FENCED         FENCED         FENCED        FENCED    FENCED    FENCED
+stuck       seen     NOT_FOUND  SAME           STALE_STATE    STALE_STATE    STALE_STATE   TERMINAL  TERMINAL  TERMINAL
+
+cancel      right    NOT_FOUND  OK             OK             OK             REQUESTED     TERMINAL  TERMINAL  SAME
+cancel      lease    NOT_FOUND  OK             OK             OK             REQUESTED     TERMINAL  TERMINAL  SAME
+cancel      repeat   NOT_FOUND  SAME           SAME           SAME           SAME          TERMINAL  TERMINAL  SAME
+
+retry       right    NOT_FOUND  STALE_STATE    STALE_STATE    STALE_STATE    STALE_STATE   TERMINAL  OK        OK
+retry       repeat   NOT_FOUND  STALE_STATE    STALE_STATE    STALE_STATE    STALE_STATE   TERMINAL  SAME      SAME
+
+log         right    NOT_FOUND  FENCED         STALE_STATE    STALE_STATE    OK            TERMINAL  TERMINAL  TERMINAL
+log         repeat   NOT_FOUND  FENCED         STALE_STATE    STALE_STATE    OK            TERMINAL  TERMINAL  TERMINAL
+log         attempt  NOT_FOUND  STALE_ATTEMPT  STALE_ATTEMPT  STALE_ATTEMPT  STALE_ATTEMPT TERMINAL  TERMINAL  TERMINAL
+log         boot     NOT_FOUND  FENCED         FENCED         FENCED         FENCED        TERMINAL  TERMINAL  TERMINAL
+log         lease    NOT_FOUND  FENCED         STALE_STATE    STALE_STATE    OK            TERMINAL  TERMINAL  TERMINAL
+"""
+
+ASKERS = {
+    "submit": {"right", "repeat", "body"},
+    "claim": {"right", "repeat", "boot", "lease"},
+    "assign": {"right", "repeat", "boot", "epoch", "lease"},
+    "dispatched": {"right", "repeat", "attempt", "epoch"},
+    "start": {"right", "repeat", "attempt", "boot", "lease"},
+    "report": {"right", "repeat", "attempt", "boot", "lease"},
+    "lost": {"right", "repeat", "attempt", "boot", "epoch", "seen", "alive"},
+    "stuck": {"right", "repeat", "attempt", "boot", "epoch", "seen", "lease"},
+    "cancel": {"right", "repeat", "lease"},
+    "retry": {"right", "repeat"},
+    "log": {"right", "repeat", "attempt", "boot", "lease"},
+}
+"""The askers that a verb's arguments can tell from the right one."""
+IDS = Ids(SystemClock())
+VERBS = {verb: Verb.REQUEUE if verb in ("lost", "stuck") else verb for verb in ASKERS}
+STATES: list[Status | None] = [None, *Status]
+
+
+@dataclass(frozen=True)
+class Cell:
+    verb: str
+    asker: str
+    state: Status | None
+    expected: str
+
+
+def cells() -> list[Cell]:
+    _, *rows = (line.split() for line in TABLE.splitlines() if line.strip())
+    return [
+        Cell(verb, asker, state, expected)
+        for verb, asker, *answers in rows
+        for state, expected in zip(STATES, answers, strict=True)
+    ]
+
+
+def test_the_table_has_every_verb_and_asker() -> None:
+    rows = {(cell.verb, cell.asker) for cell in cells()}
+    assert rows == {(verb, asker) for verb, askers in ASKERS.items() for asker in askers}
+    assert set(VERBS.values()) - {"claim", "log"} == set(Verb)
+    assert TABLE.split()[2:10] == ["absent", *Status]
+
+
+@pytest.mark.parametrize("cell", cells(), ids=lambda cell: f"{cell.verb}-{cell.asker}-{cell.state or 'absent'}")
+def test_a_verb_answers_and_changes_as_the_table_says(cell: Cell, redis: Redis, store: TaskStore, life: Life) -> None:
+    bystander = life.running(task_id="bystander")
+    task = life.task(life.reach(cell.state, task_id="subject")) if cell.state else ABSENT
+    # The bystander's leader has told the store its epoch, so an older one can be known.
+    assert redis.get(store.keys.epoch) == str(EPOCH)
+    ask = ASK[cell.verb]
+    if cell.asker == "lease" or (cell.verb == "lost" and cell.asker != "alive"):
+        life.leases.release(AGENT, BOOT)
+    if cell.asker == "repeat":
+        ask(store, task, "right")
+    before, entries = snapshot(redis), store.history("subject")
+
+    answer = ask(store, task, cell.asker)
+
+    assert answer == cell.expected
+    changed = difference(before, snapshot(redis))
+    new = store.history("subject")[len(entries) :]
+    assert store.history("subject")[: len(entries)] == entries
+    assert store.keys.task(bystander) not in changed
+    if answer == "OK" and cell.verb == "log":
+        assert (changed, new) == (set() if cell.asker == "repeat" else {store.keys.log("subject", 1)}, [])
+    elif answer in ("OK", "REQUESTED"):
+        assert_one_step(cell, new, life.task("subject").status)
+    else:
+        assert changed == set()
+    assert_consistent(redis, store.keys)
+
+
+def assert_one_step(cell: Cell, new: list[dict[str, Any]], reached: Status) -> None:
+    steps = [(entry["verb"], entry["from"], entry["to"]) for entry in new]
+    if cell.verb == "claim":
+        assert steps == [("assign", "PENDING", "SCHEDULED"), ("start", "SCHEDULED", "RUNNING")]
+    elif cell.expected == "REQUESTED":
+        assert steps == [("cancel", "RUNNING", "RUNNING")]
+    else:
+        ((verb, before, after),) = steps
+        assert (verb, before or None, after) == (VERBS[cell.verb], cell.state, reached)
+        assert legal(Verb(verb), cell.state, reached)
+
+
+ABSENT = Task("subject", TaskSpec(content="true"), Status.RUNNING, attempt=1, agent=AGENT, boot=BOOT)
+
+
+def submit(store: TaskStore, task: Task, asker: str) -> str:
+    content = "false" if asker == "body" else "true"
+    return store.submit([Submission.of(task_id=task.task_id, content=content)], "tester", IDS)[0].answer
+
+
+def claim(store: TaskStore, task: Task, asker: str) -> str:
+    granted = store.claim(AGENT, _boot(asker), 10)
+    if granted is None:
+        return "FENCED"
+    assert [granted_task.task_id for granted_task in granted] in ([], [task.task_id])
+    return "OK" if granted else "nothing"
+
+
+def assign(store: TaskStore, task: Task, asker: str) -> str:
+    return store.assign([Assignment(task.task_id, AGENT, _boot(asker))], "leader", _epoch(asker))[0][0]
+
+
+def dispatched(store: TaskStore, task: Task, asker: str) -> str:
+    return store.dispatched([_attempt(task, asker)], "leader", _epoch(asker))[0]
+
+
+def start(store: TaskStore, task: Task, asker: str) -> str:
+    answer, granted = store.start([_attempt(task, asker)], AGENT, _boot(asker))[0]
+    assert bool(granted) == answer.done
+    assert granted is None or granted == store.get(task.task_id)
+    return answer
+
+
+def report(store: TaskStore, task: Task, asker: str) -> str:
+    task = _as_asked(task, asker)
+    return store.report([Finished(task, success("hi", 2), LogChunk(task, 0, "hi"))], AGENT)[0][0]
+
+
+def requeue(reason: str) -> Callable[[TaskStore, Task, str], str]:
+    def ask(store: TaskStore, task: Task, asker: str) -> str:
+        task = _as_asked(task, asker)
+        if asker == "seen":
+            other = Status.SCHEDULED if task.status is not Status.SCHEDULED else Status.DISPATCHED
+            task = replace(task, status=other)
+        return store.requeue([task], reason, "leader", _epoch(asker))[0][0]
+
+    return ask
+
+
+def cancel(store: TaskStore, task: Task, _: str) -> str:
+    return store.cancel([task.task_id], "tester")[0]
+
+
+def retry(store: TaskStore, task: Task, _: str) -> str:
+    return store.retry([task.task_id], "tester")[0]
+
+
+def log(store: TaskStore, task: Task, asker: str) -> str:
+    return store.log([LogChunk(_as_asked(task, asker), 0, "hello\n")], AGENT)[0]
+
+
+ASK: dict[str, Callable[[TaskStore, Task, str], str]] = {
+    "submit": submit,
+    "claim": claim,
+    "assign": assign,
+    "dispatched": dispatched,
+    "start": start,
+    "report": report,
+    "lost": requeue("AGENT_LOST"),
+    "stuck": requeue("STUCK"),
+    "cancel": cancel,
+    "retry": retry,
+    "log": log,
+}
+
+
+def _boot(asker: str) -> str:
+    return "boot-0" if asker == "boot" else BOOT
+
+
+def _epoch(asker: str) -> int:
+    return EPOCH - 1 if asker == "epoch" else EPOCH
+
+
+def _attempt(task: Task, asker: str) -> Attempt:
+    return Attempt(task.task_id, task.attempt + 1 if asker == "attempt" else task.attempt)
+
+
+def _as_asked(task: Task, asker: str) -> Task:
+    """The task as this asker believes it to be."""
+    agent = task.agent or AGENT
+    return replace(task, attempt=_attempt(task, asker).attempt, agent=agent, boot=_boot(asker))
