@@ -9,23 +9,23 @@ from common.domain.result import Reason
 class CancelToken:
     """A contracts.Cancellation that the agent sets. Safe to use from any thread; nothing here blocks.
 
-    The file descriptor is only made when `fileno` is asked for, so other executors pay nothing for it.
+    Descriptors are only made when `fileno` is asked for: who never waits on it pays nothing.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._reason = ""
-        self._readable: int | None = None
+        # A pipe, whose closed writing end makes the reading end readable for good.
+        self._reading: int | None = None
+        self._writing: int | None = None
         self._closed = False
 
     def set(self, reason: Reason) -> None:
         """Ask for the end of the attempt. The first reason stays; later calls do nothing."""
         with self._lock:
-            if self._reason:
-                return
-            self._reason = reason.value
-            if self._readable is not None:
-                _signal(self._readable)
+            if not self._reason:
+                self._reason = reason.value
+                self._hang_up()
 
     @property
     def reason(self) -> str:
@@ -39,18 +39,22 @@ class CancelToken:
         with self._lock:
             if self._closed:
                 raise ValueError("this cancellation is closed: its attempt is over")
-            if self._readable is None:
-                self._readable = os.eventfd(1 if self._reason else 0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-            return self._readable
+            if self._reading is None:
+                self._reading, self._writing = os.pipe()
+                if self._reason:
+                    self._hang_up()
+            return self._reading
 
     def close(self) -> None:
-        """Give the descriptor back, when the executor has returned. `set` is harmless afterwards."""
+        """Give the descriptors back, once the executor has returned. Harmless when repeated; so is `set` afterwards."""
         with self._lock:
             self._closed = True
-            if self._readable is not None:
-                os.close(self._readable)
-                self._readable = None
+            self._hang_up()
+            if self._reading is not None:
+                os.close(self._reading)
+                self._reading = None
 
-
-def _signal(fd: int) -> None:
-    os.eventfd_write(fd, 1)
+    def _hang_up(self) -> None:
+        if self._writing is not None:
+            os.close(self._writing)
+            self._writing = None

@@ -1,0 +1,219 @@
+"""Runs one process, with all that it starts, to its end."""
+
+import logging
+import math
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+from common.contracts import Cancellation, Output
+from common.domain.result import Reason, Result
+from common.executors.endings import ended, stopped
+from common.executors.leftovers import await_group_gone, kill_marked
+from common.executors.spawn import Command, spawn, spawn_failure
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 65536
+_LONGEST_WAIT = 3600.0
+"""Seconds; poll takes no more than 24 days."""
+_LOOK_EVERY = 0.02
+"""Seconds between two looks at a process, where the machine can't wake us when it ends."""
+_INSIST_AFTER = 1.0
+"""Seconds from one KILL to the next; doubled each time, up to a minute."""
+
+
+def run_process(command: Command, cancelled: Cancellation, output: Output) -> Result:
+    """Run it until it, its process group and its output have ended. Blocks; whatever it does is a Result.
+
+    At the time limit, or when cancelled, its group gets TERM, and KILL after `grace`. What it leaves in the
+    background may go on printing for `linger`, then it is killed. After a kill, descendants that left the
+    group are looked for by their mark. A process that even KILL can't end is waited for: to let go of it
+    would let another attempt start beside it.
+    """
+    if cancelled.is_set():
+        return stopped(Reason(cancelled.reason), None, command.timeout)
+    try:
+        cancelled_fd = cancelled.fileno()
+        reading, writing = os.pipe()
+    except OSError as error:
+        return spawn_failure(command, error)
+    try:
+        process = spawn(command, writing)
+    except (OSError, ValueError) as error:
+        os.close(reading)
+        return spawn_failure(command, error)
+    finally:
+        os.close(writing)
+    return _Run(command, process, reading, cancelled, output).to_its_end(cancelled_fd)
+
+
+class _Run:
+    """A process that was started. What happens next is an event on a descriptor, or what is due at the deadline."""
+
+    def __init__(
+        self,
+        command: Command,
+        process: subprocess.Popen[bytes],
+        reading: int,
+        cancelled: Cancellation,
+        output: Output,
+    ) -> None:
+        self._command = command
+        self._process = process
+        self._reading = reading
+        self._cancelled = cancelled
+        self._output = output
+        self._exited = False
+        self._output_open = True
+        self._stopped_for: Reason | None = None
+        self._killed = False
+        self._insist_after = _INSIST_AFTER
+        self._poll = select.poll()
+        self._handlers: dict[int, Callable[[], None]] = {}
+        self._exit_fd = _exit_fd(process.pid)
+        self._deadline = 0.0
+        self._when_due: Callable[[], None] = self._time_is_up
+
+    def to_its_end(self, cancelled_fd: int) -> Result:
+        self._next(self._command.timeout, self._time_is_up)
+        # In this order: an end that came before a cancellation counts.
+        if self._exit_fd is not None:
+            self._listen(self._exit_fd, self._on_exit)
+        self._listen(self._reading, self._on_output)
+        self._listen(cancelled_fd, lambda: self._on_cancel(cancelled_fd))
+        try:
+            while self._output_open or not self._exited:
+                self._step()
+        finally:
+            code = self._clear()
+        if self._stopped_for is None:
+            return ended(code)
+        return stopped(self._stopped_for, code, self._command.timeout)
+
+    def _step(self) -> None:
+        wait = min(self._deadline - time.monotonic(), _LONGEST_WAIT if self._exit_fd is not None else _LOOK_EVERY)
+        ready = self._poll.poll(max(0, math.ceil(wait * 1000)))
+        if self._exit_fd is None and not self._exited and _has_exited(self._process):
+            self._on_exit()
+        for fd, _ in ready:
+            self._handlers[fd]()
+        if time.monotonic() >= self._deadline:
+            self._when_due()
+
+    def _on_exit(self) -> None:
+        self._exited = True
+        if self._exit_fd is not None:
+            self._poll.unregister(self._exit_fd)
+        if not self._killed:
+            self._next(self._command.linger, self._kill)
+
+    def _on_output(self) -> None:
+        data = os.read(self._reading, _CHUNK)
+        if data:
+            self._output.write(data)
+        else:
+            self._stop_reading()
+
+    def _on_cancel(self, cancelled_fd: int) -> None:
+        self._poll.unregister(cancelled_fd)
+        if not self._exited:
+            self._stop(Reason(self._cancelled.reason))
+        elif not self._killed:
+            # Its own end counts, but what it left behind need not linger now.
+            self._kill()
+
+    def _time_is_up(self) -> None:
+        self._stop(Reason.TIMEOUT)
+
+    def _stop(self, reason: Reason) -> None:
+        if self._stopped_for is None:
+            self._stopped_for = reason
+            self._signal(signal.SIGTERM)
+            # What is stopped can't end.
+            self._signal(signal.SIGCONT)
+            self._next(self._command.grace, self._kill)
+
+    def _kill(self) -> None:
+        self._killed = True
+        self._signal(signal.SIGKILL)
+        kill_marked(self._command.mark, spare=self._process.pid)
+        self._next(self._insist_after, self._insist)
+
+    def _insist(self) -> None:
+        if self._exited:
+            self._warn("a process that left its group and changed its environment still holds its output")
+            self._stop_reading()
+            return
+        self._warn(f"pid {self._process.pid} is still there after SIGKILL")
+        self._insist_after = min(2 * self._insist_after, 60.0)
+        self._kill()
+
+    def _clear(self) -> int | None:
+        """End the rest of the group, reap the main process, give everything back; returns the exit code."""
+        # Only now reaped: until then no other process can get its number, and the group's.
+        self._signal(signal.SIGKILL)
+        if self._stopped_for is not None or self._killed:
+            kill_marked(self._command.mark, spare=self._process.pid)
+        code = _reap(self._process)
+        os.close(self._reading)
+        if self._exit_fd is not None:
+            os.close(self._exit_fd)
+        await_group_gone(self._process.pid)
+        return code
+
+    def _listen(self, fd: int, handler: Callable[[], None]) -> None:
+        self._handlers[fd] = handler
+        self._poll.register(fd, select.POLLIN)
+
+    def _stop_reading(self) -> None:
+        self._poll.unregister(self._reading)
+        self._output_open = False
+
+    def _next(self, seconds: float, act: Callable[[], None]) -> None:
+        self._deadline = time.monotonic() + seconds
+        self._when_due = act
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            pass
+        except PermissionError:
+            self._warn("its process may not be signalled: it runs as another user")
+
+    def _warn(self, text: str) -> None:
+        mark = self._command.mark
+        log.warning("task %s, attempt %s: %s", mark["TASK_ID"], mark["TASK_ATTEMPT"], text)
+
+
+def _exit_fd(pid: int) -> int | None:
+    """A descriptor that becomes readable when the process ends; None where there is no such thing, or none left."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
+
+
+def _has_exited(process: subprocess.Popen[bytes]) -> bool:
+    if not hasattr(os, "waitid"):
+        return process.poll() is not None
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
+def _reap(process: subprocess.Popen[bytes]) -> int | None:
+    """Its exit code, negative for a signal; None where somebody else took it, which Popen.wait would call 0."""
+    if process.returncode is None:
+        try:
+            _, status = os.waitpid(process.pid, 0)
+        except ChildProcessError:
+            process.returncode = 0
+            return None
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode
