@@ -9,7 +9,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    r"""Print the script that teaches your shell to complete commands, options and values.
+    """Print the script that teaches your shell to complete commands, options and values.
 
     \b
     Examples:
@@ -20,7 +20,9 @@ def completion(ctx: click.Context, shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
+    from common.cli.root import COMPLETE
+
     script = get_completion_class(shell)
     if script is None:
         raise click.UsageError(f"this version of click knows no completion for {shell}")
-    click.echo(script(ctx.find_root().command, {}, "dts", "_DTS_COMPLETE").source())
+    click.echo(script(ctx.find_root().command, {}, "dts", COMPLETE).source())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @click.group(short_help="Show messages that nobody could read as a task.")
 def dlq() -> None:
-    r"""Show dead letters: what was pushed to the queue and was no task, with the reason.
+    """Show dead letters: what was pushed to the queue and was no task, with the reason.
 
     \b
     Examples:
@@ -28,7 +28,7 @@ def dlq() -> None:
 @server_option
 @click.pass_context
 def list_letters(ctx: click.Context, limit: int, as_json: bool, redis_url: str | None) -> None:
-    r"""List the dead letters, newest first. In a pipe the columns are: number, time, reason, body.
+    """List the dead letters, newest first. In a pipe the columns are: number, time, reason, body.
 
     \b
     Example:
@@ -61,7 +61,7 @@ def list_letters(ctx: click.Context, limit: int, as_json: bool, redis_url: str |
 @server_option
 @click.pass_context
 def show(ctx: click.Context, number: int, as_json: bool, redis_url: str | None) -> None:
-    r"""Show the dead letter with that NUMBER in `dts dlq list`, its whole body included.
+    """Show the dead letter with that NUMBER in `dts dlq list`, its whole body included.
 
     \b
     Example:

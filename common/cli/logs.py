@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @server_option
 @click.pass_context
 def logs(ctx: click.Context, /, task_id: str, **options: Any) -> None:
-    r"""Print what a task printed, both its standard output and its standard error.
+    """Print what a task printed, both its standard output and its standard error.
 
-    A pipe gets the exact bytes. On a terminal control characters are shown as escapes like \x1b, because
+    A pipe gets the exact bytes. On a terminal control characters are shown as escapes like \\x1b, because
     a task's output can otherwise do what it likes with your terminal; --raw lets it.
 
     \b

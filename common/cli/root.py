@@ -19,6 +19,8 @@ from common.cli.exits import EXIT_HELP, Exit
 from common.cli.failures import complain, explain
 
 GROUP = "dts.commands"
+COMPLETE = "_DTS_COMPLETE"
+"""The variable in which a shell asks for completions; the scripts of `dts completion` set it."""
 SECTIONS = {
     "Tasks": ("submit", "get", "list", "logs", "cancel", "retry", "dlq"),
     "Run a stage": ("up", "ps", "env", "fault", "down"),
@@ -69,11 +71,24 @@ class Root(click.Group):
         **extra: Any,
     ) -> Any:
         """Run one command line. In standalone mode it ends the process, with the exit code that `_ended` gives."""
+        if not standalone_mode:
+            return super().main(args, prog_name, standalone_mode=False, **extra)
+        words = list(sys.argv[1:] if args is None else args)
+        return sys.exit(_ended(lambda: self._run(words, prog_name or "dts", extra)))
 
-        def run() -> Any:
-            return click.Group.main(self, args, prog_name, standalone_mode=False, **extra)
+    def _run(self, words: list[str], prog_name: str, extra: dict[str, Any]) -> int:
+        """What click's own `main` does, without its exit codes: it has one for all that can go wrong."""
+        asked = os.environ.get(COMPLETE)
+        if asked:
+            from click.shell_completion import shell_complete
 
-        return sys.exit(_ended(run)) if standalone_mode else run()
+            return shell_complete(self, extra, prog_name, COMPLETE, asked)
+        try:
+            with self.make_context(prog_name, words, **extra) as ctx:
+                self.invoke(ctx)
+            return Exit.OK
+        except click.exceptions.Exit as end:
+            return end.exit_code
 
     def _short_help(self, ctx: click.Context, name: str, width: int) -> str:
         command = self.get_command(ctx, name)
@@ -105,13 +120,13 @@ def _broken(entry: EntryPoint, why: str) -> click.Command:
     )
 
 
-def _ended(run: Callable[[], Any]) -> int:
+def _ended(run: Callable[[], int]) -> int:
     """Run the command line and turn whatever happens into an exit code, with a message where one is due."""
     try:
         with _lenient_output():
             code = run()
             sys.stdout.flush()
-        return code if isinstance(code, int) else Exit.OK
+        return code
     except BrokenPipeError:
         _forget_output()
         return Exit.PIPE_CLOSED

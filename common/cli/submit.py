@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.cli.options import json_option, server_option
+from common.cli.options import TASK_ID, json_option, server_option
 
 if TYPE_CHECKING:
     from common.cli.where import Backend
@@ -48,7 +48,7 @@ class EnvType(click.ParamType):  # type: ignore[type-arg]  # generic only since 
 @click.option(
     "--on-agent-lost", type=click.Choice(["requeue", "fail"]), help="What to do if the machine it runs on is lost."
 )
-@click.option("--task-id", metavar="ID", help="Use this id instead of a new one.")
+@click.option("--task-id", metavar="ID", type=TASK_ID, help="Use this id instead of a new one.")
 @click.option("--request-id", metavar="ID", help="Submitting again with the same one makes no second task.")
 @click.option("-w", "--wait", is_flag=True, help="Wait for its end, then print its output.")
 @click.option("--follow", is_flag=True, help="Print its output as it comes, until its end.")
@@ -56,7 +56,7 @@ class EnvType(click.ParamType):  # type: ignore[type-arg]  # generic only since 
 @server_option
 @click.pass_context
 def submit(ctx: click.Context, /, **options: Any) -> None:
-    r"""Submit CONTENT as a task: a shell command line, a script (--file), or what stands on standard input (-).
+    """Submit CONTENT as a task: a shell command line, a script (--file), or what stands on standard input (-).
 
     Prints the new task's id. With --wait or --follow it prints the task's output instead, and what else
     there is to say goes to standard error.
@@ -151,8 +151,8 @@ def _watch(place: "Backend", submitted: "Submitted", *, follow: bool, as_json: b
 
     watcher = Watcher(place.store, place.clock, submitted.task_id)
     with task_goes_on(submitted.task_id):
+        note(f"task {submitted.task_id}")
         if follow:
-            note(f"task {submitted.task_id}")
             return tell_end(follow_output(watcher, attempt=1))
         task = wait_for_end(watcher, place.clock)
         if as_json:

@@ -38,7 +38,7 @@ _RETRIED = {
 @server_option
 @click.pass_context
 def get(ctx: click.Context, task_id: str, history: bool, as_json: bool, redis_url: str | None) -> None:
-    r"""Show one task: what was asked, where it stands, how it ended.
+    """Show one task: what was asked, where it stands, how it ended.
 
     \b
     Examples:
@@ -75,7 +75,7 @@ def get(ctx: click.Context, task_id: str, history: bool, as_json: bool, redis_ur
 @server_option
 @click.pass_context
 def list_tasks(ctx: click.Context, /, **options: Any) -> None:
-    r"""List tasks, newest first; with several --status, one status after the other.
+    """List tasks, newest first; with several --status, one status after the other.
 
     In a pipe the columns are: id, status, name, type, attempt, agent, created, seconds it ran.
 
@@ -114,7 +114,7 @@ def list_tasks(ctx: click.Context, /, **options: Any) -> None:
 @server_option
 @click.pass_context
 def cancel(ctx: click.Context, task_ids: Sequence[str], as_json: bool, redis_url: str | None) -> None:
-    r"""Cancel tasks. One that has not started is cancelled at once; a running one is ended by its agent soon.
+    """Cancel tasks. One that has not started is cancelled at once; a running one is ended by its agent soon.
 
     \b
     Examples:
@@ -134,7 +134,7 @@ def cancel(ctx: click.Context, task_ids: Sequence[str], as_json: bool, redis_url
 @server_option
 @click.pass_context
 def retry(ctx: click.Context, task_ids: Sequence[str], as_json: bool, redis_url: str | None) -> None:
-    r"""Run failed or cancelled tasks again, with all their retries; the history keeps how they ended before.
+    """Run failed or cancelled tasks again, with all their retries; the history keeps how they ended before.
 
     \b
     Examples:

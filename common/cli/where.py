@@ -19,9 +19,6 @@ from common.transports.redis_client import connect
 ENV_FILE = Path("cluster.run", "env")
 """Within the home: where `dts up` says how its servers are reached (common/lab/home.py)."""
 
-RUNNING = Path("cluster.run", "env")
-"""In the home, while a stage runs there: the lines that `dts env` prints."""
-
 
 @dataclass(frozen=True)
 class Backend:
@@ -70,5 +67,5 @@ def _settings(redis_url: str | None) -> Settings:
         return settings
     found = running_here(settings.home).get("DTS_REDIS_URL")
     if not found:
-        raise Unavailable(f"no stage runs here (there is no {settings.home / ENV_FILE}) and no server is named")
+        raise Unavailable(f"no server is named, and no stage runs in {settings.home}")
     return Settings.load(redis_url=found)

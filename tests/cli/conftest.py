@@ -1,0 +1,71 @@
+"""`dts` run in this process on a fake Redis, with a clock whose every wait lets the next thing happen."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from fakeredis import FakeRedis, FakeServer
+
+from common.cli.root import root
+from common.cli.where import Backend
+from common.store.keys import Keys
+from common.store.tasks import TaskStore
+from common.transports.redis_client import CLIENT_OPTIONS
+from tests.cli.pretend import PretendAgent
+
+
+@dataclass
+class SteppedClock:
+    """Waits for nothing: each wait moves its own time on and does the next of `acts`."""
+
+    acts: deque[Callable[[], object]] = field(default_factory=deque)
+    now: float = 0.0
+
+    def time(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        self.now += seconds
+        assert self.acts or self.now < 600, "the command waits for something that nobody does"
+        if self.acts:
+            self.acts.popleft()()
+        return event.is_set()
+
+
+@dataclass
+class Dts:
+    """`dts("get", "t1")` runs a command line and gives its result."""
+
+    place: Backend
+    clock: SteppedClock
+    server: FakeServer
+
+    def __call__(self, *args: str, stdin: str | bytes = "") -> Result:
+        return CliRunner().invoke(root, args, obj=self.place, input=stdin, prog_name="dts")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("DTS_REDIS_URL", "DTS_NAMESPACE", "NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DTS_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def dts() -> Dts:
+    server, clock = FakeServer(), SteppedClock()
+    redis = FakeRedis(server=server, **CLIENT_OPTIONS)
+    return Dts(Backend(TaskStore(redis, Keys()), redis, clock), clock, server)
+
+
+@pytest.fixture
+def agent(dts: Dts) -> PretendAgent:
+    return PretendAgent(dts.place.store, dts.place.redis)

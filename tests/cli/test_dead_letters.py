@@ -1,0 +1,42 @@
+"""`dts dlq`: messages that were no task."""
+
+import json
+
+from common.cli.exits import Exit
+from tests.cli.conftest import Dts
+
+
+def bury(dts: Dts, *letters: str) -> None:
+    keys = dts.place.store.keys
+    dts.place.redis.lpush(keys.dead_letters(keys.tasks_queue), *letters)
+
+
+def letter(reason: str, body: str) -> str:
+    return json.dumps({"reason": reason, "at": "2026-11-07T10:00:00.000Z", "id": "m1", "body": body})
+
+
+def test_dead_letters_are_listed_newest_first_with_their_reasons(dts: Dts) -> None:
+    bury(dts, letter("not JSON", "{"), letter("no content", '{"name":"\x1b[2J"}'))
+    assert dts("dlq", "list").stdout.splitlines() == [
+        '1\t2026-11-07T10:00:00.000Z\tno content\t{"name":"\\x1b[2J"}',
+        "2\t2026-11-07T10:00:00.000Z\tnot JSON\t{",
+    ]
+    said = json.loads(dts("dlq", "list", "--json", "--limit", "1").stdout)
+    assert [one["reason"] for one in said["deadLetters"]] == ["no content"]
+
+
+def test_one_letter_is_shown_whole(dts: Dts) -> None:
+    bury(dts, letter("not JSON", "{"))
+    assert "body\t{\n" in dts("dlq", "show", "1").stdout
+    assert json.loads(dts("dlq", "show", "1", "--json").stdout)["body"] == "{"
+    assert dts("dlq", "show", "2").exit_code == Exit.NOT_FOUND
+    assert dts("dlq", "show", "0").exit_code == Exit.USAGE
+
+
+def test_what_somebody_else_put_there_is_shown_too(dts: Dts) -> None:
+    bury(dts, "not json", "[1]")
+    assert [line.split("\t")[3] for line in dts("dlq", "list").stdout.splitlines()] == ["[1]", "not json"]
+
+
+def test_no_dead_letters_is_no_error(dts: Dts) -> None:
+    assert (dts("dlq", "list").exit_code, dts("dlq", "list").stdout) == (Exit.OK, "")
