@@ -1,0 +1,85 @@
+"""A shell on a terminal, as a reader of the pages has it, and the commands that the pages tell to type."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import termios
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+LOOKS = re.compile(r"redis-cli .*\b(H|L|Z|S)?(GET|MGET|GETALL|RANGE|CARD)\b|dts (get|list|logs|ps|dlq)\b")
+"""Commands that change nothing: a reader who is too quick repeats them, and so does the test."""
+
+_ENDED = "\x01"
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A command on a page, and what the page says it prints; `…` there stands for anything."""
+
+    command: str
+    printed: str
+
+    @property
+    def only_looks(self) -> bool:
+        return bool(LOOKS.match(self.command))
+
+    def fits(self, output: str) -> bool:
+        expected = "\n".join(line.rstrip() for line in self.printed.splitlines())
+        pattern = re.escape(expected).replace("…", ".*?")
+        seen = "\n".join(line.rstrip() for line in output.splitlines())
+        return re.fullmatch(pattern, seen, flags=re.DOTALL) is not None
+
+
+def typed_on(page: Path) -> Iterator[Typed]:
+    """What stands behind `$ ` in the blocks marked `console`, in the order of the page."""
+    for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, printed = part.partition("\n")
+            yield Typed(command, printed)
+
+
+class Shell:
+    """One bash whose output is a terminal. Not for commands that read their input."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        self._terminal, inside = pty.openpty()
+        termios.tcsetwinsize(inside, (40, 100))
+        self._bash = subprocess.Popen(
+            ["bash", "--norc"],
+            stdin=subprocess.PIPE,
+            stdout=inside,
+            stderr=inside,
+            cwd=directory,
+            env={**environment, "TERM": "dumb"},
+            text=True,
+        )
+        os.close(inside)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._bash.stdin
+        self._bash.stdin.close()
+        self._bash.wait(10)
+        os.close(self._terminal)
+
+    def run(self, command: str, within: float = 30.0) -> str:
+        """Type it, and return what it printed."""
+        assert self._bash.stdin
+        self._bash.stdin.write(f"{{ {command}\n}} </dev/null; printf '\\001'\n")
+        self._bash.stdin.flush()
+        printed = b""
+        deadline = time.monotonic() + within
+        while not printed.endswith(_ENDED.encode()):
+            ready, _, _ = select.select([self._terminal], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise AssertionError(f"{command!r} has not ended after {within:g} s; so far: {printed!r}")
+            printed += os.read(self._terminal, 65536)
+        return printed.decode().removesuffix(_ENDED).replace("\r\n", "\n")

@@ -1,0 +1,48 @@
+"""Every command that a page tells to type is typed here, and prints what the page says."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from common.lab.until import until
+from tests.house.pages import ROOT
+from tests.house.shell import Shell, Typed, typed_on
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", ["README.md", "docs/quick-start.md"])
+def test_what_a_page_tells_to_type_prints_what_it_says(
+    name: str, tmp_path: Path, binary_of: Callable[[str], Path]
+) -> None:
+    binary_of("real")
+    assert shutil.which("redis-cli"), "Debian's redis-server brings redis-cli"
+    with Shell(tmp_path, _environment()) as shell:
+        # On a terminal redis-cli shows types; it looks at its input, which here is none.
+        shell.run('redis-cli() { command redis-cli --no-raw "$@"; }')
+        try:
+            for typed in typed_on(ROOT / name):
+                _check(shell, typed)
+        finally:
+            shell.run("dts down")
+
+
+def _check(shell: Shell, typed: Typed) -> None:
+    seen = shell.run(typed.command)
+    if not typed.fits(seen) and typed.only_looks:
+
+        def looks_right() -> bool:
+            nonlocal seen
+            seen = shell.run(typed.command)
+            return typed.fits(seen)
+
+        until(looks_right, within=20, every=0.1, what=f"{typed.command!r} to print {typed.printed!r}")
+    assert typed.fits(seen), f"$ {typed.command}\n--- the page says\n{typed.printed}\n--- it printed\n{seen}"
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DTS_")}
+    return {**kept, "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"}
