@@ -8,14 +8,21 @@ _FIELDS = ("task_id", "attempt", "agent", "boot", "epoch")
 
 
 class _Line(logging.Formatter):
-    """`2026-11-24T06:42:41.123Z INFO dts.agent ended task_id=… attempt=1`; control characters are escaped."""
+    """`2026-11-24T06:42:41.123Z INFO dts.agent ended task_id=… attempt=1`; control characters are escaped.
+
+    The stack of an error follows on lines of its own, set in: what stands at the left edge is an event.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         fields = "".join(f" {name}={getattr(record, name)}" for name in _FIELDS if hasattr(record, name))
-        message = "".join(c if c.isprintable() else repr(c)[1:-1] for c in record.getMessage())
-        line = f"{stamp}.{int(record.msecs):03d}Z {record.levelname} {record.name} {message}{fields}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        line = f"{stamp}.{int(record.msecs):03d}Z {record.levelname} {record.name} {record.getMessage()}{fields}"
+        stack = self.formatException(record.exc_info).split("\n") if record.exc_info else []
+        return "\n    ".join(_printable(text) for text in [line, *stack])
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def to_stderr(level: str) -> None:

@@ -63,6 +63,7 @@ class _Runner:
         self._log = logging.getLogger(f"dts.{service.name}")
         self._thread = threading.Thread(target=self._repeat, name=service.name, daemon=True)
         self._away = False
+        self._failure = ""
 
     def start(self) -> None:
         self._thread.start()
@@ -71,7 +72,11 @@ class _Runner:
         self.stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
-        self._service.close()
+        try:
+            self._service.close()
+        except Exception:  # noqa: BLE001
+            # The others still have their own to finish, the lease to give back last of all.
+            self._log.exception("did not close well")
 
     def _repeat(self) -> None:
         while not self.stopping.is_set():
@@ -83,9 +88,9 @@ class _Runner:
             except Unavailable as error:
                 self._note_away(error)
                 self._clock.wait(self.stopping, PAUSE_AFTER_TROUBLE)
-            except Exception:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001
                 # The outermost loop: whatever went wrong, the duty goes on.
-                self._log.exception("step failed")
+                self._note_failed(error)
                 self._clock.wait(self.stopping, PAUSE_AFTER_TROUBLE)
 
     def _note_away(self, error: Unavailable) -> None:
@@ -93,7 +98,13 @@ class _Runner:
             self._away = True
             self._log.warning("waiting: %s", error)
 
+    def _note_failed(self, error: Exception) -> None:
+        # Once for each trouble, however often it is met: two stacks a second would bury all else.
+        if repr(error) != self._failure:
+            self._failure = repr(error)
+            self._log.error("step failed, and is tried again until it works", exc_info=error)
+
     def _back(self) -> None:
-        if self._away:
-            self._away = False
+        if self._away or self._failure:
+            self._away, self._failure = False, ""
             self._log.info("going on")

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any
 
 import click
@@ -183,11 +184,19 @@ def _await_fit(settings: Settings, signals: Signals) -> None:
 
 
 def _obey(signals: Signals) -> None:
-    def received(*_: object) -> None:
-        (signals.hurry if signals.stop.is_set() else signals.stop).set()
+    """The first SIGTERM or SIGINT sets `stop`, the second `hurry`."""
+    received: SimpleQueue[int] = SimpleQueue()
 
+    def pass_on() -> None:
+        received.get()
+        signals.stop.set()
+        received.get()
+        signals.hurry.set()
+
+    threading.Thread(target=pass_on, name="signals", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, received)
+        # Not Event.set here: the handler may run while the main thread holds that very event's lock.
+        signal.signal(number, lambda number, _: received.put(number))
 
 
 if __name__ == "__main__":
