@@ -27,6 +27,8 @@ from common.lab.teardown import TakenDown, take_down
 from common.lab.until import NotYet, until
 from common.settings import PREFIX
 
+STOP_MARGIN = 10.0
+"""Seconds that a member may take to stop beside those in which its tasks may end."""
 Told = Callable[[str], None]
 
 
@@ -175,7 +177,7 @@ class Cluster:
             check(fault, member)
             member.stopped = kind == "stop"
             settings = launch.settings(state)
-        inflict(fault, member, within=settings.drain + settings.grace + 10)
+        inflict(fault, member, within=settings.drain + settings.grace + STOP_MARGIN)
         self._reap()
 
     def down(self, *, keep_data: bool = False) -> TakenDown:

@@ -24,7 +24,9 @@ class Process:
 
     def alive(self) -> bool:
         """Whether it still runs or is frozen; one that only waits to be reaped does not count."""
-        return self._state() not in ("", "Z", "X")
+        state = self._state()
+        # Its first thread may be gone while others still hold its ports and files.
+        return state not in ("", "Z", "X") or (state == "Z" and _threads(self.pid) > 1)
 
     def frozen(self) -> bool:
         """Whether SIGSTOP holds it."""
@@ -108,6 +110,13 @@ def _stat(pid: int) -> tuple[str, int]:
     # The name in parentheses may hold anything, also spaces and parentheses: count from its end.
     fields = text.rpartition(")")[2].split()
     return fields[0], int(fields[19])
+
+
+def _threads(pid: int) -> int:
+    try:
+        return len(list(Path(f"/proc/{pid}/task").iterdir()))
+    except OSError:
+        return 0
 
 
 def _environment(pid: int) -> bytes:

@@ -62,6 +62,8 @@ def redis_command(binary: Path, port: int, directory: Path) -> list[str]:
         str(binary),
         *("--port", str(port), "--bind", LOOPBACK, "--protected-mode", "yes", "--dir", str(directory)),
         *("--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction"),
+        # A title would be written over the environment, by whose mark the process is found if all else is lost.
+        *("--set-proc-title", "no"),
     ]
 
 
@@ -74,7 +76,8 @@ def redis_answers(port: int, pid: int) -> bool:
     """Whether the server on `port` has its data loaded and answers, and is process `pid` and no other."""
     from common.transports.redis_client import connect, redis_errors
 
-    with connect(redis_url(port)) as client:
+    # What listens there may be no Redis at all, and never answer.
+    with connect(redis_url(port), repeats=0, answer_within=0.5) as client:
         try:
             with redis_errors():
                 return bool(client.ping()) and int(client.info("server")["process_id"]) == pid

@@ -45,11 +45,14 @@ def _members(home: Home) -> list[Member]:
 def _end_strays(home: Home) -> int:
     """Kill what carries the home's mark, until none is left; a process may start others while we look."""
     seen: set[Process] = set()
+    empty = 0
     for _ in range(ROUNDS):
         strays = marked(MARK, str(home.path))
-        if not strays:
-            return len(seen)
         seen.update(strays)
         end(strays, KILL)
+        # Twice, as a process shows no environment in the moment in which it becomes another program.
+        empty = 0 if strays else empty + 1
+        if empty == 2:
+            return len(seen)
     pids = ", ".join(str(process.pid) for process in marked(MARK, str(home.path)))
     raise WouldNotStop(f"still running after SIGKILL: {pids}")

@@ -20,9 +20,7 @@ def test_it_asks_again_until_it_is_true() -> None:
 
 
 def test_a_wait_in_vain_says_what_was_expected_and_seen() -> None:
-    with pytest.raises(
-        NotYet, match=r"waited 0.02 s for a second agent; seen last: \['agent-1'\]"
-    ):
+    with pytest.raises(NotYet, match=r"waited 0.02 s for a second agent; seen last: \['agent-1'\]"):
         until(lambda: Agents(["agent-1"]), within=0.02, what="a second agent")
 
 

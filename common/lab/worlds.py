@@ -1,0 +1,135 @@
+"""Where a scenario is played: a system with its Redis, its members, and the faults that can be done to them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from redis import Redis
+
+from common.lab.cluster import Cluster
+from common.lab.errors import LabError, WrongState
+from common.lab.home import Home
+from common.lab.picture import SeenMember
+from common.lab.stages import StageSpec
+from common.transports.redis_client import connect
+
+if TYPE_CHECKING:
+    from common.lab.in_process import InProcessWorld
+
+IN_PROCESS = "fake"
+"""The profile that needs no server: everything in this process, on a Redis of the same kind."""
+LOG_TAIL = 32_768
+"""Bytes of a member's log that are looked at."""
+
+
+class World(Protocol):
+    """A running system. Its methods may be called from any thread."""
+
+    redis: Redis
+    """A client that never waits long."""
+    redis_url: str
+    home: Path | None
+    """Below it lie the private directories of the tasks that run on this machine, if there are any."""
+
+    def members(self) -> Sequence[SeenMember]:
+        """Its processes, as far as they are known."""
+        ...
+
+    def said(self, member: str) -> Sequence[str]:
+        """The last lines that a member logged."""
+        ...
+
+    def fault(self, kind: str, name: str) -> None:
+        """Do one of kill, stop or start to a member; returns when it shows. Raises LabError."""
+        ...
+
+
+class ClusterWorld:
+    """A cluster of real processes on this machine."""
+
+    def __init__(self, cluster: Cluster, home: Path) -> None:
+        self._cluster = cluster
+        self.home: Path | None = Home(home).path
+        self.redis_url = cluster.redis_url
+        self.redis = quick(self.redis_url)
+
+    def members(self) -> Sequence[SeenMember]:
+        try:
+            found = self._cluster.members()
+        except LabError:
+            return []
+        return [
+            SeenMember(member.name, member.role, member.pid if alive(member.state) else 0, member.state)
+            for member in found
+        ]
+
+    def said(self, member: str) -> Sequence[str]:
+        try:
+            with self._cluster.log(member).open("rb") as log:
+                log.seek(0, 2)
+                log.seek(max(0, log.tell() - LOG_TAIL))
+                return log.read().decode(errors="replace").splitlines()
+        except (OSError, LabError):
+            return []
+
+    def fault(self, kind: str, name: str) -> None:
+        self._cluster.fault(kind, name)
+
+
+class AttachedWorld:
+    """A system of which only its Redis is known: it can be looked at and given work, and not be hurt."""
+
+    home: Path | None = None
+
+    def __init__(self, redis: Redis, redis_url: str) -> None:
+        self.redis, self.redis_url = redis, redis_url
+
+    def members(self) -> Sequence[SeenMember]:
+        return []
+
+    def said(self, member: str) -> Sequence[str]:
+        return []
+
+    def fault(self, kind: str, name: str) -> None:
+        raise WrongState(f"can't {kind} {name}: it is not ours")
+
+
+@contextmanager
+def private(
+    stage: StageSpec, profile: str, settings: Mapping[str, str], told: Callable[[str], None] = lambda _: None
+) -> Iterator[World]:
+    """A world of its own for the block, of which nothing is left afterwards. Raises as Cluster.up does."""
+    if profile == IN_PROCESS:
+        with in_process(stage, settings) as inside:
+            yield inside
+        return
+    with Cluster.temporary(stage, profile, env=settings) as cluster:
+        world = ClusterWorld(cluster, cluster.home)
+        try:
+            yield world
+        finally:
+            world.redis.close()
+
+
+@contextmanager
+def in_process(stage: StageSpec, settings: Mapping[str, str]) -> "Iterator[InProcessWorld]":
+    """The same without any server; needs the extra `fake`."""
+    from common.lab.in_process import InProcessWorld
+
+    world = InProcessWorld(stage, settings)
+    try:
+        world.start_all()
+        yield world
+    finally:
+        world.close()
+
+
+def quick(redis_url: str) -> Redis:
+    """A client that rather says that Redis is away than waits for it."""
+    return connect(redis_url, repeats=1, answer_within=1.0)
+
+
+def alive(state: str) -> bool:
+    """Whether a member in this state has a process."""
+    return state in ("running", "frozen")
