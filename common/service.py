@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from common.clock import Clock
-from common.domain.errors import Unavailable
+from common.domain.errors import DtsError, Unavailable
 
 PAUSE_AFTER_TROUBLE = 0.5
 """Seconds before a step that failed is tried again."""
@@ -16,8 +16,8 @@ class Service(ABC):
     """One duty. `step` does a bounded piece of it; a thread, a test or a simulation repeats it.
 
     `step` is called from one thread at a time, and never again once `close` was called. It may raise:
-    Unavailable is waited out, anything else is logged with its stack, and the next step comes all the same.
-    It returns how many seconds to rest before the next one; who blocks by itself returns 0.
+    what dts raises on purpose is waited out, anything else is logged with its stack, and the next step
+    comes all the same. It returns how many seconds to rest before the next one; who blocks by itself returns 0.
     """
 
     name = "service"
@@ -62,8 +62,7 @@ class _Runner:
         self._clock = clock
         self._log = logging.getLogger(f"dts.{service.name}")
         self._thread = threading.Thread(target=self._repeat, name=service.name, daemon=True)
-        self._away = False
-        self._failure = ""
+        self._trouble = ""
 
     def start(self) -> None:
         self._thread.start()
@@ -85,26 +84,23 @@ class _Runner:
                 self._back()
                 if rest > 0:
                     self._clock.wait(self.stopping, rest)
-            except Unavailable as error:
-                self._note_away(error)
-                self._clock.wait(self.stopping, PAUSE_AFTER_TROUBLE)
             except Exception as error:  # noqa: BLE001
                 # The outermost loop: whatever went wrong, the duty goes on.
-                self._note_failed(error)
+                self._say(error)
                 self._clock.wait(self.stopping, PAUSE_AFTER_TROUBLE)
 
-    def _note_away(self, error: Unavailable) -> None:
-        if not self._away:
-            self._away = True
+    def _say(self, error: Exception) -> None:
+        # Once for each trouble, however often it is met: two lines a second would bury all else.
+        trouble = "away" if isinstance(error, Unavailable) else repr(error)
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if isinstance(error, DtsError):
             self._log.warning("waiting: %s", error)
-
-    def _note_failed(self, error: Exception) -> None:
-        # Once for each trouble, however often it is met: two stacks a second would bury all else.
-        if repr(error) != self._failure:
-            self._failure = repr(error)
+        else:
             self._log.error("step failed, and is tried again until it works", exc_info=error)
 
     def _back(self) -> None:
-        if self._away or self._failure:
-            self._away, self._failure = False, ""
+        if self._trouble:
+            self._trouble = ""
             self._log.info("going on")
