@@ -53,25 +53,25 @@ class ServerAt:
     def __init__(self, kind: str, binary: Path, directory: Path, *options: str) -> None:
         self.kind = kind
         self._binary, self._directory, self._options = binary, directory, options
-        self._port = 0
+        self.port = 0
         self._clients: list[Redis] = []
 
     def start(self) -> None:
         """Run it; after `stop` or `kill` on the port it had. Returns when it answers."""
-        for port in [self._port] if self._port else free_ports():
+        for port in [self.port] if self.port else free_ports():
             command = [*redis_command(self._binary, port, self._directory), "--appendonly", "no", *self._options]
             self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
             self._guard = _kill_when_we_die(self._process.pid)
             until(lambda port=port: self._dead or redis_answers(port, self._process.pid))  # type: ignore[misc]
             if not self._dead:
-                self._port = port
+                self.port = port
                 return
             self.kill()
         raise AssertionError(f"{self._binary} does not start")
 
     @property
     def url(self) -> str:
-        return redis_url(self._port)
+        return redis_url(self.port)
 
     def client(self, **options: Any) -> Redis:
         client = connect(self.url, **options)

@@ -1,15 +1,17 @@
 """Connecting to Redis: two kinds of client, one translation of errors, one check of the server."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from redis import Redis, exceptions
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from common.domain.errors import BadSetting, Unanswered, Unavailable, UnfitServer
+from common.domain.errors import BadSetting, CorruptTask, Unanswered, Unavailable, UnfitServer
+
+T = TypeVar("T")
 
 ANSWER_WITHIN = 3.0
 """Seconds that an ordinary command may take."""
@@ -31,46 +33,90 @@ def connect(url: str, *, blocking: bool = False, repeats: int = 2, answer_within
 
     The ordinary client repeats a command whose connection broke up to `repeats` times, so it is for reads
     and for idempotent scripts. A `blocking` one never repeats: it is for commands that take something away,
-    whose repeat would lose what the first one took. No call takes longer than `answer_within` seconds and, of a blocking
-    one, LONGEST_BLOCK more. Raises BadSetting where the url is no Redis url.
+    whose repeat would lose what the first one took. No try takes longer than `answer_within` seconds and,
+    of a blocking one, LONGEST_BLOCK more. Raises BadSetting where the url is no Redis url.
     """
-    if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-        raise BadSetting(f"not a Redis url: {url!r} (one looks like redis://127.0.0.1:6379/0)")
-    retry = Retry(ExponentialBackoff(cap=0.2, base=0.02), 0 if blocking else repeats)
+    retry = _HonestRetry(ExponentialBackoff(cap=0.2, base=0.02), 0 if blocking else repeats)
     timeout = answer_within + (LONGEST_BLOCK if blocking else 0)
     try:
+        if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("one looks like redis://127.0.0.1:6379/0")
         client: Redis = Redis.from_url(
             url, retry=retry, socket_timeout=timeout, socket_connect_timeout=answer_within, **CLIENT_OPTIONS
         )
     except ValueError as error:
-        raise BadSetting(f"not a Redis url: {url!r}: {error}") from error
+        # The url itself is not told: it may hold a password.
+        raise BadSetting(f"not a Redis url: {error}") from None
     return client
 
 
-_NOT_SENT = (exceptions.MaxConnectionsError, exceptions.AuthenticationError)
-# The server answered, and the answer was that it can't now: nothing was done.
-_NOT_NOW = (
+# Nothing was done: it was not sent, or the server answered that it can't now.
+_NOT_DONE = (
+    exceptions.MaxConnectionsError,
+    exceptions.AuthenticationError,
     exceptions.BusyLoadingError,
     exceptions.ReadOnlyError,
     exceptions.OutOfMemoryError,
     exceptions.TryAgainError,
 )
+_NOT_DONE_CODES = (
+    *("OOM", "MISCONF", "READONLY", "LOADING", "BUSY ", "NOREPLICAS", "CLUSTERDOWN", "MASTERDOWN"),
+    "max number of clients",
+)
+
+
+class _HonestRetry(Retry):
+    """Where the repeats fail too, the error is that of the first try which may have been carried out, if one may."""
+
+    def call_with_retry(self, do: Callable[[], T], *args: Any, **kwargs: Any) -> T:
+        doubtful: list[Exception] = []
+
+        def watched() -> T:
+            try:
+                return do()
+            except self._supported_errors as error:
+                if not _certainly_not_done(error):
+                    doubtful.append(error)
+                raise
+
+        try:
+            return super().call_with_retry(watched, *args, **kwargs)
+        except self._supported_errors as last:
+            if doubtful and last is not doubtful[0]:
+                raise doubtful[0] from last
+            raise
+
+
+def _certainly_not_done(error: Exception) -> bool:
+    text = str(error).rpartition("caused error: ")[2]  # a pipeline's errors tell the command first
+    return isinstance(error, _NOT_DONE) or "connecting to" in text or text.startswith(_NOT_DONE_CODES)
 
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Turn what redis-py raises into dts' own errors: Unanswered where the command may have been carried out."""
+    """Turn what redis-py raises into dts' own errors.
+
+    Unanswered where the command may have been carried out, Unavailable where it certainly was not,
+    CorruptTask where a key is of a type that dts never gave it.
+    """
     try:
         yield
-    except (*_NOT_SENT, *_NOT_NOW) as error:
-        raise Unavailable(f"Redis can't take it now: {error}") from error
-    except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
-        refused = "connecting to" in str(error)
-        raise (Unavailable if refused else Unanswered)(f"Redis is away: {error}") from error
-    except exceptions.ResponseError as error:
-        if str(error).startswith(("OOM", "MISCONF", "READONLY", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS")):
-            raise Unavailable(f"Redis can't take it now: {error}") from error
-        raise
+    except (exceptions.ResponseError, exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
+        translated = _translated(error)
+        if translated is error:
+            raise
+        raise translated from error
+
+
+def _translated(error: Exception) -> Exception:
+    if _certainly_not_done(error):
+        away = "connecting to" in str(error)
+        return Unavailable(f"Redis {'is away' if away else 'refuses it now'}: {error}")
+    if not isinstance(error, exceptions.ResponseError):
+        return Unanswered(f"Redis is away: {error}")
+    if "WRONGTYPE" in str(error):
+        return CorruptTask(f"a key of dts holds something else: {error}")
+    return error
 
 
 def refuse_unfit(client: Redis, durability: str) -> None:
