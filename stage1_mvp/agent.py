@@ -3,12 +3,11 @@
 import logging
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from common.contracts import Executor, Inbox
 from common.domain.result import Reason, Result, failure
-from common.domain.task import Task
 from common.service import Service
+from stage1_mvp.execution import execute
 from stage1_mvp.runs import Run, Runs
 
 log = logging.getLogger("dts.agent")
@@ -38,22 +37,20 @@ class Agent(Service):
     ) -> None:
         self._inbox, self._runs, self._executors = inbox, runs, executors
         self._slots, self._drain, self._hurry = slots, drain, hurry
-        self._pool = ThreadPoolExecutor(slots, thread_name_prefix="slot")
 
     def step(self) -> float:
         room = self._runs.wait_for_room(self._slots, TAKE_WITHIN)
         if not room:
             return 0
-        for task in self._inbox.take(room, TAKE_WITHIN):
-            log.info("started", extra={"task_id": task.task_id, "attempt": task.attempt})
-            self._pool.submit(self._run, self._runs.add(task))
+        for run in [self._runs.add(task) for task in self._inbox.take(room, TAKE_WITHIN)]:
+            self._start(run)
         return 0
 
     def close(self) -> None:
         if not self._drained():
             log.warning("ending %d running tasks; they are handed back", self._runs.executing())
             self._runs.end_all(Reason.AGENT_STOPPED)
-        self._pool.shutdown(wait=True)
+        self._runs.wait_idle()
 
     def _drained(self) -> bool:
         """Wait for the running tasks as long as we may; short waits, so that a second signal is seen."""
@@ -66,31 +63,24 @@ class Agent(Service):
             waited += 0.1
         return self._runs.wait_idle(0)
 
+    def _start(self, run: Run) -> None:
+        log.info("started", extra={"task_id": run.task.task_id, "attempt": run.task.attempt})
+        # Not a pool: it keeps what it has no thread for, and a task that is kept there would look as if it ran.
+        thread = threading.Thread(target=self._run, args=[run], name=f"task {run.task.task_id}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._end(run, failure(Reason.AGENT_ERROR, f"the agent's machine can't run it now: {error}"))
+
     def _run(self, run: Run) -> None:
-        result = self._execute(run)
-        self._runs.ended(run, result)
+        self._end(run, execute(run.task, self._executors, run.cancelled, run.output))
+
+    def _end(self, run: Run, result: Result) -> None:
+        # Its error may hold words of the task, and those are nobody's business here.
         log.info(
             "ended %s%s",
             result.status,
-            f" ({result.reason}: {result.error})" if result.reason else "",
+            f" ({result.reason})" if result.reason else "",
             extra={"task_id": run.task.task_id, "attempt": run.task.attempt},
         )
-
-    def _execute(self, run: Run) -> Result:
-        task = run.task
-        executor = self._executors.get(task.spec.type)
-        if executor is None:
-            return _unknown_type(task, self._executors)
-        try:
-            return executor.run(task, run.cancelled, run.output)
-        except Exception as error:
-            # An executor promises a Result for whatever its task does; a third party's may not keep it.
-            log.exception("executor failed", extra={"task_id": task.task_id, "attempt": task.attempt})
-            return failure(Reason.EXECUTOR_ERROR, f"executor {task.spec.type} raised {error!r}")
-
-
-def _unknown_type(task: Task, known: Mapping[str, Executor]) -> Result:
-    return failure(
-        Reason.UNKNOWN_TYPE,
-        f"this agent runs no tasks of type {task.spec.type}; it knows {', '.join(sorted(known))}",
-    )
+        self._runs.ended(run, result)

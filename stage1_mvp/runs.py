@@ -85,8 +85,8 @@ class Runs:
             self._changed.wait_for(lambda: self._executing < slots, seconds)
             return slots - self._executing
 
-    def wait_idle(self, seconds: float) -> bool:
-        """Wait until nothing executes; returns whether that is so."""
+    def wait_idle(self, seconds: float | None = None) -> bool:
+        """Wait until nothing executes, at most so many seconds where some are given; returns whether that is so."""
         with self._changed:
             return self._changed.wait_for(lambda: self._executing == 0, seconds)
 

@@ -34,7 +34,7 @@ def kill_marked(mark: Mapping[str, str], spare: int) -> None:
         for process in found:
             _kill(process)
         _wait(found)
-    log.warning("task %s: its processes still come back after %d kills", mark["TASK_ID"], _ROUNDS)
+    log.warning("processes marked %s still come back after %d kills", dict(mark), _ROUNDS)
 
 
 def await_group_gone(group: int) -> None:

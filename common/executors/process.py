@@ -135,7 +135,8 @@ class _Run:
             self._signal(signal.SIGTERM)
             # What is stopped can't end.
             self._signal(signal.SIGCONT)
-            self._next(self._command.grace, self._kill)
+            # What is fenced may be started elsewhere at any moment: no grace.
+            self._next(0 if reason is Reason.FENCED else self._command.grace, self._kill)
 
     def _kill(self) -> None:
         self._killed = True
