@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
@@ -23,7 +24,7 @@ from common.domain.errors import BadSetting, DtsError, Unavailable
 from common.domain.ids import Ids
 from common.domain.result import Reason
 from common.executors.context import ExecutorContext
-from common.executors.directory import remove_leftovers
+from common.executors.leftovers import kill_marked
 from common.executors.lookup import load_executors
 from common.service import Host
 from common.settings import Settings
@@ -40,6 +41,7 @@ from stage1_mvp.lease import Holder, LeaseKeeper
 from stage1_mvp.reporter import Reporter, StoreReport
 from stage1_mvp.runs import Runs
 from stage1_mvp.scans import Promote, Purge, Recover
+from stage1_mvp.workplace import Workplace
 
 log = logging.getLogger("dts.agent")
 
@@ -57,8 +59,32 @@ class Boot:
     """One life of the agent, wired; `lost` is set when its lease can't be proved any more."""
 
     lease: LeaseKeeper
+    workplace: Workplace
     host: Host
     lost: threading.Event
+    clients: ExitStack
+
+    def begin(self, pause: Callable[[float], bool]) -> bool:
+        """Take the lease, then start all; returns False if `pause`, which waits about so many seconds, says to give up.
+
+        Raises DuplicateAgent.
+        """
+        if not self.lease.acquire(pause):
+            return False
+        self.workplace.open()
+        self.host.start()
+        return True
+
+    def end(self) -> None:
+        """Stop all in order, the lease last; waits for its running tasks as its settings say."""
+        self.host.stop()
+        self.workplace.remove()
+        self.clients.close()
+
+    def abandon(self) -> None:
+        """Stop as if the process had died: nothing is finished, and what its tasks started goes on."""
+        self.host.abandon()
+        self.workplace.leave()
 
 
 def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) -> Boot:
@@ -67,13 +93,18 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) 
     ids = Ids(clock)
     agent, boot = settings.agent, ids.new()
     limits = Limits(pending=settings.pending_bound, lost=settings.max_lost, retention=settings.retention)
-    redis, claiming = client(), client(blocking=True)
+    clients = ExitStack()
+
+    def connected(**options: Any) -> Redis:
+        return clients.enter_context(closing(client(**options)))
+
+    redis, claiming = connected(), connected(blocking=True)
     store = TaskStore(redis, keys, limits)
-    work_dir = settings.work_dir or settings.home / "work" / agent
+    workplace = Workplace((settings.work_dir or settings.home / "work") / agent, boot)
     executors = load_executors(
         settings.executors,
         ExecutorContext(
-            work_dir=work_dir,
+            work_dir=workplace.path,
             passthrough=settings.env_passthrough,
             grace=settings.grace,
             python=settings.python or sys.executable,
@@ -82,9 +113,10 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) 
     runs, lost = Runs(), threading.Event()
 
     def end_this_boot() -> None:
-        # From here on another may start these tasks: nothing of them may go on.
+        # From here on another may start these tasks: nothing of them may go on, not even in a grace.
         runs.end_all(Reason.FENCED)
         lost.set()
+        kill_marked({"DTS_BOOT": boot}, spare=os.getpid())
 
     info: dict[str, str | int] = {
         "host": socket.gethostname(),
@@ -94,44 +126,44 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) 
     }
     answer_within = max(0.2, settings.lease / 10)
     lease = LeaseKeeper(
-        Leases(client(repeats=0, answer_within=answer_within), keys),
+        Leases(connected(repeats=0, answer_within=answer_within), keys),
         Holder(agent, boot, info, settings.lease),
         clock,
         answer_within=answer_within,
         lost=end_this_boot,
     )
-    inbox = SelfAssign(TaskStore(claiming, keys, limits), claiming, agent, boot, runs.keys)
-    pushed = RedisListQueue(client(blocking=True), keys, keys.tasks_queue, agent, ids=ids, encode=encode, decode=decode)
+    inbox = SelfAssign(TaskStore(claiming, keys, limits), claiming, agent, boot, held=runs.keys, clock=clock)
+    pushed = RedisListQueue(
+        connected(blocking=True), keys, keys.tasks_queue, agent, ids=ids, encode=encode, decode=decode
+    )
     host = Host(
         # Started from first to last, stopped from last to first: while tasks are drained, the lease is
         # renewed, cancels arrive and ends are reported.
         [
             lease,
-            Control(client(), store, agent, runs),
+            Control(connected(), store, agent, runs, clock),
             Reporter(runs, StoreReport(store, agent), clock),
             Purge(store, agent),
             Promote(store, agent),
-            Recover(store, agent, boot),
+            Recover(store, agent, boot, workplace),
             Agent(inbox, runs, executors, slots=settings.slots, drain=settings.drain, hurry=signals.hurry),
             Intake(pushed, store, agent, ids),
         ],
         clock,
     )
-    remove_leftovers(work_dir)
-    return Boot(lease, host, lost)
+    return Boot(lease, workplace, host, lost, clients)
 
 
 def run(settings: Settings, client: Callable[..., Redis], signals: Signals) -> None:
     """Be an agent until `signals.stop`; an agent that lost its lease comes back as a new boot."""
     while not signals.stop.is_set():
         boot = compose(settings, client, signals)
-        if not boot.lease.acquire(signals.stop.wait):
-            return
-        boot.host.start()
+        if not boot.begin(signals.stop.wait):
+            break
         log.info("ready: %d slots, listening on queue:tasks", settings.slots, extra={"agent": settings.agent})
         while not (signals.stop.wait(0.1) or boot.lost.is_set()):
             pass
-        boot.host.stop()
+        boot.end()
     log.info("stopped", extra={"agent": settings.agent})
 
 

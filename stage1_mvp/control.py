@@ -2,6 +2,7 @@
 
 from redis import Redis
 
+from common.clock import Clock
 from common.service import Service
 from common.store.tasks import TaskStore
 from common.transports.redis_client import redis_errors
@@ -9,6 +10,8 @@ from stage1_mvp.runs import Runs
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at the store, which is the truth; the channel only makes it quicker."""
+LISTEN = 0.3
+"""Seconds that one step listens, so that a stop is seen soon."""
 
 
 class Control(Service):
@@ -16,20 +19,23 @@ class Control(Service):
 
     name = "control"
 
-    def __init__(self, redis: Redis, store: TaskStore, agent: str, runs: Runs) -> None:
-        self._redis, self._store, self._runs = redis, store, runs
+    def __init__(self, redis: Redis, store: TaskStore, agent: str, runs: Runs, clock: Clock) -> None:
+        self._store, self._runs, self._clock = store, runs, clock
         self._channel = store.keys.control(agent)
         self._listening = redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+        self._look_at = 0.0
 
     def step(self) -> float:
         with redis_errors():
             if not self._listening.subscribed:
                 self._listening.subscribe(self._channel)
-            hint = self._listening.get_message(timeout=LOOK_EVERY)
-        if hint:
-            self._end([str(hint["data"])])
-        else:
+            hint = self._listening.get_message(timeout=LISTEN)
+        if self._clock.monotonic() >= self._look_at:
+            # Also while hints keep coming: one that was lost must not wait for the others to end.
             self._end(sorted({run.task.task_id for run in self._runs.held() if run.result is None}))
+            self._look_at = self._clock.monotonic() + LOOK_EVERY
+        elif hint:
+            self._end([str(hint["data"])])
         return 0
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from common.executors.environment import mark_of
 from common.executors.leftovers import kill_marked
 from common.service import Service
 from common.store.tasks import BATCH, TaskStore
+from stage1_mvp.workplace import Workplace
 
 log = logging.getLogger("dts.scans")
 
@@ -20,10 +21,14 @@ class Recover(Service):
 
     name = "recover"
 
-    def __init__(self, store: TaskStore, agent: str, boot: str) -> None:
+    def __init__(self, store: TaskStore, agent: str, boot: str, workplace: Workplace) -> None:
         self._store, self._agent, self._boot = store, agent, boot
+        self._workplace: Workplace | None = workplace
 
     def step(self) -> float:
+        if self._workplace:
+            self._workplace.clear()
+            self._workplace = None
         for status in UNDER_WAY:
             left = [
                 task
