@@ -51,7 +51,7 @@ def _members(_: click.Context, __: click.Parameter, incomplete: str) -> list[str
     "--agents", type=click.IntRange(1, 100), metavar="K", help="How many agents; a stage has its usual number."
 )
 def up(stage: str, detach: bool, profile: str, agents: int | None) -> None:
-    r"""Start the whole of STAGE on this machine, on free ports, with its state under $DTS_HOME (.dts).
+    """Start the whole of STAGE on this machine, on free ports, with its state under $DTS_HOME (.dts).
 
     It stays in the foreground, tells what becomes of its members, and ends them all at Ctrl-C; with -d it
     goes on in the background until `dts down`. Another DTS_HOME is another cluster: several run side by side.
@@ -94,6 +94,9 @@ def ps(as_json: bool) -> None:
     A state is one of running, frozen (by SIGSTOP), stopped (on purpose) and dead (by itself, or killed);
     only the first two have a pid.
 
+    \b
+      dts ps --json | jq -r '.[] | select(.state == "dead").name'
+
     Exit codes: 0, also where nothing is up · 2 a home that can't be read.
     """
     from common.lab.cluster import Cluster
@@ -115,7 +118,7 @@ def ps(as_json: bool) -> None:
 @click.command(short_help="Print how clients reach what `up` runs here.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 def env(as_json: bool) -> None:
-    r"""Print the addresses of the cluster in $DTS_HOME (.dts) as lines for a shell to evaluate.
+    """Print the addresses of the cluster in $DTS_HOME (.dts) as lines for a shell to evaluate.
 
     \b
       eval "$(dts env)"
@@ -141,6 +144,10 @@ def down(keep_data: bool) -> None:
 
     Nothing waits for running tasks (`dts fault stop agent-1` does). It also clears up what a crash left.
 
+    \b
+      dts down
+      DTS_HOME=/tmp/second dts down --keep-data
+
     Exit codes: 0 nothing is left, also where nothing was up · 1 a process can't be ended ·
     2 the files can't be removed.
     """
@@ -158,7 +165,7 @@ def down(keep_data: bool) -> None:
 @click.argument("kind", type=click.Choice(FAULTS), metavar="|".join(FAULTS))
 @click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=_members)
 def fault(kind: str, names: tuple[str, ...]) -> None:
-    r"""Do to members of the cluster in $DTS_HOME (.dts) what happens to real machines; returns when it shows.
+    """Do to members of the cluster in $DTS_HOME (.dts) what happens to real machines; returns when it shows.
 
     \b
       kill    end it at once (SIGKILL); its running tasks are not told
@@ -168,6 +175,10 @@ def fault(kind: str, names: tuple[str, ...]) -> None:
       start   start it again: same command, and for a server same port and data
 
     `dts ps` shows the names.
+
+    \b
+      dts fault kill agent-1
+      dts fault freeze redis && dts ps && dts fault thaw redis
 
     Exit codes: 0 done · 1 it did not start or stop in time · 3 nothing is up, or no member has that name ·
     4 not possible in the state it is in.
