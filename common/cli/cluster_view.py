@@ -24,10 +24,10 @@ def stay(cluster: "Cluster") -> None:
     """Tell what becomes of the members, until Ctrl-C or until somebody else takes the cluster down."""
     from common.lab.errors import NotUp
 
-    seen: Mapping[str, str] = _states(cluster)
-    show(cluster)
-    note("Ctrl-C ends it all; `dts fault` in another terminal breaks it.")
     try:
+        seen: Mapping[str, str] = _states(cluster)
+        show(cluster)
+        note("Ctrl-C ends it all; `dts fault` in another terminal breaks it.")
         while True:
             seen = _next_states(cluster, seen)
     except NotUp:

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from common.lab.home import MARK, Home
 from common.lab.processes import marked
 from common.lab.stages import REDIS, MemberSpec, StageSpec
@@ -32,8 +34,10 @@ SERVER_AND_SLEEPER = stage_of(REDIS, shell("sleeper-1", "exec sleep 1000"))
 
 
 def nothing_left_of(home: Path) -> bool:
-    """Whether neither a process nor a file of a cluster in `home` is there; says what is."""
+    """Whether neither a process nor a file of a cluster in `home` is there, nor its guard; says what is."""
     assert not home.exists(), sorted(str(path) for path in home.rglob("*"))
     processes = marked(MARK, str(Home(home).path))
     assert not processes, processes
+    naming = [one.info for one in psutil.process_iter(["pid", "cmdline"]) if str(home) in (one.info["cmdline"] or [])]
+    assert not naming, naming
     return True
