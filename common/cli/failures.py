@@ -1,5 +1,6 @@
 """The one place that turns an error into what a person reads on stderr, and into an exit code."""
 
+import contextlib
 import shutil
 import sys
 import textwrap
@@ -81,6 +82,8 @@ def complain(what: str, advice: str = "") -> None:
         width = min(shutil.get_terminal_size().columns, 100)
         text = textwrap.fill(text, width, initial_indent="dts: ", subsequent_indent="     ", break_on_hyphens=False)[5:]
     prefix = click.style("dts:", fg="red", bold=True) if colour_wanted(sys.stderr) else "dts:"
-    click.echo(f"{prefix} {text}", err=True)
-    if more:
-        click.echo(many_lines(more.rstrip("\n")), err=True)
+    # Where even that can't be written, the exit code still tells.
+    with contextlib.suppress(OSError):
+        click.echo(f"{prefix} {text}", err=True)
+        if more:
+            click.echo(many_lines(more.rstrip("\n")), err=True)

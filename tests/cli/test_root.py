@@ -183,3 +183,22 @@ def test_a_reader_that_went_away_ends_it_without_a_word(arguments: list[str]) ->
     finally:
         os.close(writing)
     assert (done.returncode, done.stderr) == (Exit.PIPE_CLOSED, b"")
+
+
+UNREACHABLE = "list --redis-url redis://127.0.0.1:1"
+STREAMS = [
+    ("--help >&-", Exit.OK, ""),
+    ("--help >/dev/full", Exit.USAGE, "No space left on device"),
+    (f"{UNREACHABLE} 2>&-", Exit.UNREACHABLE, ""),
+    (f"{UNREACHABLE} 2>/dev/full", Exit.UNREACHABLE, ""),
+    ("submit - <&-", Exit.USAGE, "content: must not be empty"),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "said"), STREAMS)
+def test_streams_that_are_closed_or_full_break_nothing(words: str, code: Exit, said: str) -> None:
+    environ = {**os.environ, "DTS_REDIS_URL": "redis://127.0.0.1:1"}
+    done = subprocess.run(["sh", "-c", f"{DTS} {words}"], env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
