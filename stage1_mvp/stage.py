@@ -1,10 +1,17 @@
 """Stage 1 as `dts up 1` runs it: one Redis, one agent."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from common.domain.errors import BadSetting
-from common.lab.stages import REDIS, MemberSpec, Sizes, StageSpec
+from common.lab.stages import REDIS, Boot, MemberSpec, Sizes, StageSpec
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from common.lab.scenario import Scenario
+    from common.settings import Settings
 
 
 def _members(sizes: Sizes) -> Sequence[MemberSpec]:
@@ -17,4 +24,16 @@ def _members(sizes: Sizes) -> Sequence[MemberSpec]:
     return REDIS, MemberSpec(agent, "agent", (sys.executable, "-m", "stage1_mvp", "agent", "--id", agent))
 
 
-STAGE = StageSpec(1, "a task pushed into Redis runs", _members)
+def _scenario() -> "Scenario":
+    from stage1_mvp.scenario import SCENARIO
+
+    return SCENARIO
+
+
+def _boot(settings: "Settings", client: "Callable[..., Redis]") -> Boot:
+    from stage1_mvp.__main__ import Signals, compose
+
+    return compose(settings, client, Signals())
+
+
+STAGE = StageSpec(1, "a task pushed into Redis runs", _members, _scenario, _boot)

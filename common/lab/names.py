@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from common.lab.ports import LOOPBACK
@@ -17,8 +18,9 @@ class Names:
     `prefix` keeps the tasks apart from all others, where the system is not the scenario's own.
     """
 
-    def __init__(self, keys: Keys, redis_url: str = "", prefix: str = "") -> None:
+    def __init__(self, keys: Keys, redis_url: str = "", prefix: str = "", home: Path | None = None) -> None:
         self.keys = keys
+        self.home = home or Path(".dts")
         self._prefix = prefix
         self._client = client_command(redis_url)
         self._ids: dict[str, str] = {}

@@ -18,6 +18,8 @@ class SeenTask:
 
     fields: Fields = field(default_factory=dict)
     history: Sequence[Mapping[str, Any]] = ()
+    log: str = ""
+    """The end of what its latest attempt has printed so far."""
 
     @property
     def id(self) -> str:

@@ -1,5 +1,8 @@
 """Where a scenario is played: a system with its Redis, its members, and the faults that can be done to them."""
 
+import secrets
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,11 +29,18 @@ LOG_TAIL = 32_768
 class World(Protocol):
     """A running system. Its methods may be called from any thread."""
 
-    redis: Redis
-    """A client that never waits long."""
-    redis_url: str
-    home: Path | None
-    """Below it lie the private directories of the tasks that run on this machine, if there are any."""
+    @property
+    def redis(self) -> Redis:
+        """A client that never waits long."""
+        ...
+
+    @property
+    def redis_url(self) -> str: ...
+
+    @property
+    def home(self) -> Path | None:
+        """Below it lie the private directories of the tasks that run on this machine, if there are any."""
+        ...
 
     def members(self) -> Sequence[SeenMember]:
         """Its processes, as far as they are known."""
@@ -50,7 +60,7 @@ class ClusterWorld:
 
     def __init__(self, cluster: Cluster, home: Path) -> None:
         self._cluster = cluster
-        self.home: Path | None = Home(home).path
+        self.home = Home(home).path
         self.redis_url = cluster.redis_url
         self.redis = quick(self.redis_url)
 
@@ -80,7 +90,7 @@ class ClusterWorld:
 class AttachedWorld:
     """A system of which only its Redis is known: it can be looked at and given work, and not be hurt."""
 
-    home: Path | None = None
+    home = None
 
     def __init__(self, redis: Redis, redis_url: str) -> None:
         self.redis, self.redis_url = redis, redis_url
@@ -104,12 +114,13 @@ def private(
         with in_process(stage, settings) as inside:
             yield inside
         return
-    with Cluster.temporary(stage, profile, env=settings) as cluster:
-        world = ClusterWorld(cluster, cluster.home)
-        try:
-            yield world
-        finally:
-            world.redis.close()
+    home = Path(tempfile.gettempdir(), f"dts-{secrets.token_hex(6)}")
+    try:
+        home.mkdir(0o700)
+        with Cluster.owned(home, stage, profile, env=settings, told=told) as cluster:
+            yield ClusterWorld(cluster, home)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager

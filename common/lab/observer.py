@@ -1,0 +1,141 @@
+"""Takes pictures of a running system: only reads, and little, as it may look at a busy system many times a second."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from common.domain.errors import Unavailable
+from common.domain.status import Status
+from common.lab.names import Names
+from common.lab.picture import Picture, SeenLease, SeenMember, SeenQueue, SeenTask
+from common.lab.task_processes import task_processes
+from common.lab.worlds import World
+from common.transports.redis_client import redis_errors
+
+NEWEST = 8
+"""Tasks that are shown beside those which the scenario speaks of."""
+HEAD = 5
+"""Elements of a queue that are looked at."""
+LOG_TAIL = 400
+"""Bytes of the latest attempt's log that are looked at."""
+LAST_CHANGES = 50
+"""Entries of a task's history that are looked at."""
+LOG_LINES = 200
+AGENTS_A_LOOK = 1000
+"""How far one look goes through the keys for agents that nobody knows of yet."""
+FIELDS = (
+    *("taskId", "name", "type", "status", "attempt", "agent", "boot", "result", "exitCode", "reason", "error"),
+    *("createdAt", "updatedAt", "startedAt", "finishedAt"),
+)
+"""What is read of a task's hash; its content may be long, and is left out."""
+
+
+class Observer:
+    """Looks at one world. Safe to use from many threads."""
+
+    def __init__(self, world: World, names: Names) -> None:
+        self.names = names
+        self._world, self._keys = world, names.keys
+        self._agents: set[str] = set()
+        self._cursor = 0
+
+    def look(self) -> Picture:
+        """The system as it is now; takes a second at most, also where Redis is away."""
+        members = self._world.members()
+        home = self._world.home
+        local: dict[str, Any] = {
+            "members": members,
+            "processes": task_processes(home) if home else [],
+            "said": {
+                member.name: self._world.said(member.name)[-LOG_LINES:] for member in members if member.role == "agent"
+            },
+        }
+        try:
+            with redis_errors():
+                return Picture(self.names, **local, **self._stored(members))
+        except Unavailable as error:
+            return Picture(self.names, away=str(error), **local)
+
+    def _stored(self, members: Sequence[SeenMember]) -> dict[str, Any]:
+        keys = self._keys
+        with self._world.redis.pipeline(transaction=False) as pipe:
+            for status in Status:
+                pipe.zcard(keys.index(status))
+                pipe.zrange(keys.index(status), 0, NEWEST - 1, desc=True, withscores=True)
+            for key in (keys.tasks_queue, keys.dead_letters(keys.tasks_queue)):
+                pipe.llen(key)
+                pipe.lrange(key, 0, HEAD - 1) if key.endswith(":dead") else pipe.lrange(key, -HEAD, -1)
+            for key in (keys.pending, keys.delayed):
+                pipe.zcard(key)
+                pipe.zrange(key, 0, HEAD - 1)
+            pipe.scan(self._cursor, match=keys.agent("*"), count=AGENTS_A_LOOK)
+            replies = pipe.execute()
+        counted, queued, (self._cursor, agent_keys) = replies[:14], replies[14:22], replies[22]
+        tasks = self._tasks([*_newest(counted[1::2]), *self.names.ids])
+        self._agents |= {key.removeprefix(keys.agent("")) for key in agent_keys}
+        self._agents |= {member.name for member in members if member.role == "agent"}
+        return {
+            "counts": dict(zip(Status, counted[::2], strict=True)),
+            "tasks": tasks,
+            "queues": self._queues(queued),
+            "leases": self._leases(self._agents | {task.fields.get("agent", "") for task in tasks.values()} - {""}),
+        }
+
+    def _tasks(self, ids: Iterable[str]) -> dict[str, SeenTask]:
+        wanted = list(dict.fromkeys(ids))
+        with self._world.redis.pipeline(transaction=False) as pipe:
+            for task_id in wanted:
+                pipe.hmget(self._keys.task(task_id), *FIELDS)
+                pipe.lrange(self._keys.history(task_id), -LAST_CHANGES, -1)
+            replies = pipe.execute()
+        found = {
+            task_id: (fields, history)
+            for task_id, values, history in zip(wanted, replies[::2], replies[1::2], strict=True)
+            if (fields := _present(values))
+        }
+        logs = self._logs({task_id: fields for task_id, (fields, _) in found.items()})
+        return {
+            task_id: SeenTask(fields, [json.loads(entry) for entry in history], log)
+            for (task_id, (fields, history)), log in zip(found.items(), logs, strict=True)
+        }
+
+    def _logs(self, tasks: Mapping[str, Mapping[str, str]]) -> list[str]:
+        """The end of each task's log, in the same order."""
+        with self._world.redis.pipeline(transaction=False) as pipe:
+            for task_id, fields in tasks.items():
+                pipe.getrange(self._keys.log(task_id, int(fields.get("attempt") or 0)), -LOG_TAIL, -1)
+            return pipe.execute()
+
+    def _queues(self, replies: Sequence[Any]) -> dict[str, SeenQueue]:
+        keys = self._keys
+        order = (keys.tasks_queue, keys.dead_letters(keys.tasks_queue), keys.pending, keys.delayed)
+        queues = {
+            key: SeenQueue(key, length, head)
+            for key, length, head in zip(order, replies[::2], replies[1::2], strict=True)
+        }
+        pushed = queues[keys.tasks_queue]
+        # The list is taken from its right end.
+        queues[keys.tasks_queue] = SeenQueue(pushed.key, pushed.length, list(reversed(pushed.head)))
+        return queues
+
+    def _leases(self, agents: Iterable[str]) -> dict[str, SeenLease]:
+        names = sorted(agents)
+        with self._world.redis.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hgetall(self._keys.agent(name))
+                pipe.pttl(self._keys.agent(name))
+            replies = pipe.execute()
+        return {
+            name: SeenLease(name, fields, max(0, left) / 1000)
+            for name, fields, left in zip(names, replies[::2], replies[1::2], strict=True)
+        }
+
+
+def _newest(pages: Iterable[Iterable[Sequence[Any]]]) -> list[str]:
+    """The ids that got into their status last, of all statuses together."""
+    entered = sorted(((float(score), str(task_id)) for page in pages for task_id, score in page), reverse=True)
+    return [task_id for _, task_id in entered[:NEWEST]]
+
+
+def _present(values: Sequence[str | None]) -> dict[str, str]:
+    return {name: value for name, value in zip(FIELDS, values, strict=True) if value is not None}

@@ -1,0 +1,147 @@
+"""Questions to a running system: each knows what to see, what should be seen, and what a person would type.
+
+A scenario's claims are built of these, so that "expected", "got" and the command come with every claim.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from common.lab.names import Names
+from common.lab.observer import HEAD
+from common.lab.picture import Picture
+from common.store.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One question. It holds where what is seen equals what is expected."""
+
+    see: Callable[[Picture], Any]
+    expect: Any
+    ask: Callable[[Names], str]
+    """The command that shows the same to a person."""
+    local: bool = False
+    """Whether it can be answered while Redis is away."""
+
+    def seen(self, picture: Picture) -> Any:
+        """What is there; where that can't be told, the reason as text, which equals nothing expected."""
+        if picture.away and not self.local:
+            return picture.away
+        return self.see(picture)
+
+
+def fields(task: str, **expected: str) -> Probe:
+    """These fields of the task's hash have these texts."""
+    return Probe(
+        lambda picture: {name: picture.task(task).fields.get(name, "") for name in expected},
+        expected,
+        lambda names: names.redis_cli("HMGET", names.task(task), *expected),
+    )
+
+
+def trail(task: str, *statuses: str) -> Probe:
+    """The task went through these statuses, and no others."""
+    return Probe(
+        lambda picture: picture.task(task).trail,
+        list(statuses),
+        lambda names: names.redis_cli("LRANGE", names.history(task), 0, -1),
+    )
+
+
+def verbs(task: str, *expected: str) -> Probe:
+    """These things were done to the task, in this order, and nothing else."""
+    return Probe(
+        lambda picture: picture.task(task).verbs,
+        list(expected),
+        lambda names: names.redis_cli("LRANGE", names.history(task), 0, -1),
+    )
+
+
+def output(task: str, attempt: int, expected: str) -> Probe:
+    """What that attempt, the task's latest, has printed ends so."""
+    return Probe(
+        lambda picture: picture.task(task).log,
+        expected,
+        lambda names: names.redis_cli("GET", names.keys.log(names.id(task), attempt)),
+    )
+
+
+def same(field: str, *tasks: str) -> Probe:
+    """All these tasks have the same text in that field."""
+    return Probe(
+        lambda picture: len({picture.task(task).fields.get(field, "") for task in tasks}),
+        1,
+        lambda names: " ; ".join(names.redis_cli("HGET", names.task(task), field) for task in tasks),
+    )
+
+
+def length(queue: Callable[[Keys], str], expected: int) -> Probe:
+    """So many elements wait in the list."""
+    return Probe(
+        lambda picture: picture.queues[queue(picture.names.keys)].length,
+        expected,
+        lambda names: names.redis_cli("LLEN", queue(names.keys)),
+    )
+
+
+def dead_letter(task: str, reason: str) -> Probe:
+    """A message about that task lies among the dead letters, for this reason."""
+
+    def see(picture: Picture) -> str:
+        marker = json.dumps(picture.names.id(task))
+        for letter in map(json.loads, _dead_letters(picture)):
+            if marker in letter["body"]:
+                given = str(letter["reason"])
+                return reason if reason in given else given
+        return ""
+
+    return Probe(see, reason, lambda names: names.redis_cli("LRANGE", _dead_key(names.keys), 0, HEAD - 1))
+
+
+def lease(agent: str, *, held: bool) -> Probe:
+    """The agent's lease is held by somebody, or by nobody."""
+    return Probe(
+        lambda picture: bool(agent in picture.leases and picture.leases[agent].fields),
+        held,
+        lambda names: names.redis_cli("EXISTS", names.keys.agent(agent)),
+    )
+
+
+def member(name: str, state: str) -> Probe:
+    """The process of the cluster is running, frozen, stopped or dead."""
+
+    def see(picture: Picture) -> str:
+        found = picture.member(name)
+        return found.state if found else "unknown"
+
+    return Probe(see, state, lambda _: "dts ps", local=True)
+
+
+def process(task: str, attempt: int, *, lives: bool) -> Probe:
+    """That attempt of the task has a live process, or none."""
+    return Probe(
+        lambda picture: bool(picture.processes_of(task, attempt)),
+        lives,
+        lambda names: f"ps axeww | grep '[T]ASK_ID={names.id(task)}' | grep TASK_ATTEMPT={attempt}",
+        local=True,
+    )
+
+
+def says(agent: str, text: str) -> Probe:
+    """The agent logged a line with this text."""
+    return Probe(
+        lambda picture: any(text in line for line in picture.said.get(agent, ())),
+        True,
+        lambda names: f"grep '{text}' {names.home}/cluster.run/{agent}.log",
+        local=True,
+    )
+
+
+def _dead_key(keys: Keys) -> str:
+    return keys.dead_letters(keys.tasks_queue)
+
+
+def _dead_letters(picture: Picture) -> Sequence[str]:
+    return picture.queues[_dead_key(picture.names.keys)].head
