@@ -61,7 +61,7 @@ class ServerAt:
         for port in [self.port] if self.port else free_ports():
             command = [*redis_command(self._binary, port, self._directory), "--appendonly", "no", *self._options]
             self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-            self._guard = _kill_when_we_die(self._process.pid)
+            self._guard = kill_when_we_die(self._process.pid)
             until(lambda port=port: self._dead or redis_answers(port, self._process.pid))  # type: ignore[misc]
             if not self._dead:
                 self.port = port
@@ -116,6 +116,6 @@ class ServerAt:
         self._guard.stdin.close()
 
 
-def _kill_when_we_die(pid: int) -> "subprocess.Popen[bytes]":
+def kill_when_we_die(pid: int) -> "subprocess.Popen[bytes]":
     """The pipe closes when this process is gone, even if it was killed."""
     return subprocess.Popen(["sh", "-c", f"read _; kill -9 {pid}"], stdin=subprocess.PIPE, start_new_session=True)
