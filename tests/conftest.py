@@ -54,15 +54,22 @@ def shared_servers(
         yield serve
 
 
+@pytest.fixture
+def redis_of(shared_servers: Callable[[str], ServerAt]) -> Callable[[str], RedisAt]:
+    """Gives the empty Redis of a profile: fake, embedded or real."""
+
+    def serve(profile: str) -> RedisAt:
+        served: RedisAt = FakeAt() if profile == "fake" else shared_servers(profile)
+        served.empty()
+        return served
+
+    return serve
+
+
 @pytest.fixture(params=["fake", "real"])
-def redis_at(request: pytest.FixtureRequest) -> Iterator[RedisAt]:
-    """A Redis with nothing in it: tests that use it run on the fake one and on a redis-server."""
-    served: RedisAt
-    if request.param == "fake":
-        served = FakeAt()
-    else:
-        served = request.getfixturevalue("shared_servers")(request.param)
-    served.empty()
+def redis_at(request: pytest.FixtureRequest, redis_of: Callable[[str], RedisAt]) -> Iterator[RedisAt]:
+    """An empty Redis: tests that use it run on the fake one and on a redis-server."""
+    served = redis_of(request.param)
     yield served
     served.empty()
 

@@ -66,6 +66,7 @@ def _answers(server: socket.socket, client: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while answer := server.recv(ENOUGH):
             client.sendall(answer)
+        client.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager

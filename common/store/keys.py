@@ -10,7 +10,7 @@
     queue:tasks                list     whole JSON tasks, pushed by hand with LPUSH
     queue:tasks:moving         list     <consumer> suffix; taken off a queue, not yet stamped with an id
     queue:tasks:held           hash     <consumer> suffix; message id -> body, taken and not yet settled
-    queue:tasks:dead           list     JSON {"reason", "at", "body"} of messages nobody could read
+    queue:tasks:dead           list     JSON {"id", "at", "reason", "body"} of messages nobody could read
     queue:pending              zset     ids of the tasks ready to be taken, by the time they became so (ms)
     queue:delayed              zset     ids of the tasks that wait for a retry, by the time it is due (ms)
     bell:pending               list     at most one element; rung when something became ready

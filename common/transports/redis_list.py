@@ -5,7 +5,9 @@ the same however often it is delivered. So a consumer killed at any line gets th
 them twice is harmless.
 """
 
+import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
@@ -22,6 +24,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 KEPT_DEAD_LETTERS = 10_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class RedisListQueue(Generic[T]):
@@ -47,7 +50,8 @@ class RedisListQueue(Generic[T]):
         self._moving, self._held = keys.moving(name, consumer), keys.held(name, consumer)
         self._dead = keys.dead_letters(name)
         self._encode, self._decode = encode, decode
-        self._unsettled: list[str] = []
+        self._unsettled: dict[str, str] = {}
+        """What `take` has returned and nobody has settled: message id -> body as it was pushed."""
         self._again: list[tuple[str, str]] = []
         """Held messages that are to be delivered again."""
         # A new handle can't know what its forerunner held; nor can this one after a lost answer.
@@ -65,8 +69,7 @@ class RedisListQueue(Generic[T]):
             if self._in_doubt:
                 self._read_held()
             taken = self._next(limit) or (self._next(limit) if self._wait(timeout) else [])
-            self._unsettled += [message_id for message_id, _ in taken]
-            return self._decoded(taken) if taken else []
+            return self._decoded(taken)
         except Unavailable:
             self._in_doubt = True
             raise
@@ -75,10 +78,12 @@ class RedisListQueue(Generic[T]):
         if self._unsettled:
             with redis_errors():
                 self._redis.hdel(self._held, *self._unsettled)
-            self._unsettled = []
+            self._unsettled = {}
 
     def reject(self, message: Message[T], reason: str) -> None:
-        self._bury([(message.id, reason)])
+        known = dict(self._again) | self._unsettled
+        self._bury([(message.id, known.get(message.id, ""), reason)])
+        self._again = [(message_id, body) for message_id, body in self._again if message_id != message.id]
 
     def close(self) -> None:
         self._redis.close()
@@ -88,7 +93,7 @@ class RedisListQueue(Generic[T]):
             held = self._redis.hgetall(self._held)
         # All of them are delivered again, so nothing that was taken before is left to settle.
         self._again = sorted((str(message_id), str(body)) for message_id, body in held.items())
-        self._unsettled, self._in_doubt = [], False
+        self._unsettled, self._in_doubt = {}, False
 
     def _next(self, limit: int) -> list[tuple[str, str]]:
         if self._again:
@@ -108,19 +113,30 @@ class RedisListQueue(Generic[T]):
 
     def _decoded(self, taken: list[tuple[str, str]]) -> list[Message[T]]:
         messages: list[Message[T]] = []
-        unreadable: list[tuple[str, str]] = []
+        unreadable: list[tuple[str, str, str]] = []
         for message_id, body in taken:
             try:
                 messages.append(Message(message_id, self._decode(body.encode(errors="surrogateescape"))))
-            except BadMessage as error:
-                unreadable.append((message_id, str(error)))
+            except Exception as error:  # noqa: BLE001
+                # Also what `decode` should not raise: delivered again, it would stop this queue for good.
+                unreadable.append((message_id, body, str(error) if isinstance(error, BadMessage) else repr(error)))
         if unreadable:
             self._bury(unreadable)
+        # Only now: what the caller never got must not be settled by its next ack.
+        self._unsettled |= dict(taken)
         return messages
 
-    def _bury(self, reasons: list[tuple[str, str]]) -> None:
-        args = [part for pair in reasons for part in pair]
+    def _bury(self, letters: list[tuple[str, str, str]]) -> None:
+        """Each an id, the body as it was pushed, and the reason."""
+        args = [part for message_id, body, reason in letters for part in (message_id, _members(reason, body))]
         self._scripts.call("bury", self._consumer, [self._held, self._dead], [KEPT_DEAD_LETTERS, *args])
-        self.rejected += len(reasons)
-        for message_id, reason in reasons:
+        self.rejected += len(letters)
+        for message_id, _, reason in letters:
             log.warning("message %s of %s is no task and was put on %s: %s", message_id, self._name, self._dead, reason)
+
+
+def _members(reason: str, body: str) -> str:
+    """The members of a JSON object; bytes that are no UTF-8 as escaped lone surrogates, so that it is always JSON."""
+    letter = {"reason": reason, "body": body}
+    readable = json.dumps(letter, ensure_ascii=False)
+    return (json.dumps(letter) if _SURROGATE.search(readable) else readable)[1:-1]

@@ -1,0 +1,89 @@
+"""The same contract for each implementation: where it needs a server, on the fake one and on a redis-server."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import pytest
+
+from common.clock import SystemClock
+from common.contracts import Queue
+from common.domain.errors import BadMessage
+from common.domain.ids import Ids
+from common.store.keys import Keys
+from common.transports.memory import MemoryBroker, MemoryQueue
+from common.transports.redis_list import RedisListQueue
+from tests.servers import RedisAt
+
+
+class Line(Protocol):
+    """One line of messages, from the outside."""
+
+    def handle(self, consumer: str = "agent-1") -> Queue[Any]:
+        """A new handle of a consumer; its bodies are JSON values."""
+        ...
+
+    def push(self, body: bytes) -> None:
+        """Put a body as somebody would who knows nothing of `encode`."""
+        ...
+
+    def dead(self) -> list[tuple[bytes, str]]:
+        """The bodies and reasons of the dead letters, oldest first."""
+        ...
+
+
+class MemoryLine:
+    def __init__(self) -> None:
+        self._broker, self._ids = MemoryBroker(), Ids(SystemClock())
+
+    def handle(self, consumer: str = "agent-1") -> Queue[Any]:
+        return MemoryQueue(self._broker, consumer, ids=self._ids, encode=encode, decode=decode)
+
+    def push(self, body: bytes) -> None:
+        with self._broker.changed:
+            self._broker.waiting.append(body)
+            self._broker.changed.notify_all()
+
+    def dead(self) -> list[tuple[bytes, str]]:
+        return self._broker.dead
+
+
+class RedisLine:
+    def __init__(self, redis_at: RedisAt, keys: Keys) -> None:
+        self._at, self._keys, self._ids = redis_at, keys, Ids(SystemClock())
+        self._redis = redis_at.client()
+
+    def handle(self, consumer: str = "agent-1") -> Queue[Any]:
+        client = self._at.client(blocking=True)
+        return RedisListQueue(
+            client, self._keys, self._keys.tasks_queue, consumer, ids=self._ids, encode=encode, decode=decode
+        )
+
+    def push(self, body: bytes) -> None:
+        self._redis.lpush(self._keys.tasks_queue, body)
+
+    def dead(self) -> list[tuple[bytes, str]]:
+        letters = self._redis.lrange(self._keys.dead_letters(self._keys.tasks_queue), 0, -1)
+        found = [json.loads(letter) for letter in letters]
+        return [(letter["body"].encode(errors="surrogateescape"), letter["reason"]) for letter in reversed(found)]
+
+
+@pytest.fixture(params=["memory", "fake", "real"])
+def line(request: pytest.FixtureRequest) -> Iterator[Line]:
+    if request.param == "memory":
+        yield MemoryLine()
+        return
+    served: RedisAt = request.getfixturevalue("redis_of")(request.param)
+    yield RedisLine(served, Keys())
+    served.empty()
+
+
+def encode(body: Any) -> bytes:
+    return json.dumps(body).encode()
+
+
+def decode(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage(f"not JSON: {error}") from error
