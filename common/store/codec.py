@@ -52,7 +52,7 @@ def task_of(fields: dict[str, str]) -> Task:
             started_at=fields.get("startedAt", ""),
             finished_at=fields.get("finishedAt", ""),
         )
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise CorruptTask(f"task {fields.get('taskId', '?')!r} can't be read back: {error!r}") from error
 
 

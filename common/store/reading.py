@@ -1,18 +1,25 @@
 """What can be asked of the store without changing anything."""
 
 import json
+import logging
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
 
-from common.domain.errors import InvalidTask
+from common.domain.errors import CorruptTask, InvalidTask
 from common.domain.status import Status
 from common.domain.task import Task
 from common.store.codec import task_of
 from common.store.keys import Keys
 from common.transports.redis_client import redis_errors
+
+log = logging.getLogger(__name__)
+
+Hash = dict[str, str] | Exception
+"""A task's fields, none where it does not exist; or why they can't be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +52,7 @@ class TaskReader:
 
     def get_many(self, task_ids: Sequence[str]) -> list[Task | None]:
         """The tasks in the order asked for, in one round trip."""
-        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
-            for task_id in task_ids:
-                pipe.hgetall(self.keys.task(task_id))
-            hashes = pipe.execute()
-        return [task_of(fields) if fields else None for fields in hashes]
+        return [_task(fields) for fields in self._hashes(task_ids)]
 
     def history(self, task_id: str) -> list[dict[str, Any]]:
         """Every change of the task, oldest first; empty where there is none of that id."""
@@ -65,10 +68,10 @@ class TaskReader:
         """
         index = self.keys.index(status) if status else self.keys.all
         members = self._after(index, cursor, limit + 1)
-        found = self.get_many([task_id for task_id, _ in members[:limit]])
+        tasks = readable(self._hashes([task_id for task_id, _ in members[:limit]]))
         more = len(members) > limit
         last_id, last_score = members[limit - 1] if more else ("", 0)
-        return Page([task for task in found if task], f"{last_score:.0f}:{last_id}" if more else "")
+        return Page(tasks, f"{last_score:.0f}:{last_id}" if more else "")
 
     def counts(self) -> dict[Status, int]:
         """How many tasks each status has."""
@@ -80,11 +83,13 @@ class TaskReader:
     def read_log(self, task_id: str, attempt: int, offset: int = 0, limit: int = 65_536) -> LogPage:
         """Up to `limit` bytes of the attempt's log from byte `offset` on; never half a character at the end."""
         with redis_errors():
-            text = self._redis.getrange(self.keys.log(task_id, attempt), offset, offset + limit - 1)
+            # At least one character of the widest, so that every page gets on.
+            text = self._redis.getrange(self.keys.log(task_id, attempt), offset, offset + max(limit, 4) - 1)
         raw = str(text).encode(errors="surrogateescape")
-        whole = raw.decode(errors="ignore") if len(raw) == limit else raw.decode(errors="replace")
-        size = len(whole.encode()) if len(raw) == limit else len(raw)
-        return LogPage(whole, offset, offset + size)
+        decoder = getincrementaldecoder("utf-8")("replace")
+        whole = decoder.decode(raw)
+        half, _ = decoder.getstate()
+        return LogPage(whole, offset, offset + len(raw) - len(half))
 
     def leases(self, agent_ids: Iterable[str]) -> dict[str, dict[str, str]]:
         """What each of these agents says of itself; empty where its lease is over."""
@@ -98,30 +103,56 @@ class TaskReader:
         """Up to `limit` tasks that have been longest in that status, oldest first."""
         with redis_errors():
             ids = self._redis.zrange(self.keys.index(status), 0, limit - 1)
-        return [task for task in self.get_many([str(task_id) for task_id in ids]) if task and task.status is status]
+        return [task for task in readable(self._hashes([str(task_id) for task_id in ids])) if task.status is status]
+
+    def _hashes(self, task_ids: Sequence[str]) -> list[Hash]:
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for task_id in task_ids:
+                pipe.hgetall(self.keys.task(task_id))
+            return pipe.execute(raise_on_error=False)
 
     def _after(self, index: str, cursor: str, count: int) -> list[tuple[str, float]]:
+        """Up to `count` members that come after the cursor's place, in (score, id) order, both falling."""
         if not cursor:
-            with redis_errors():
-                return _pairs(self._redis.zrange(index, 0, count - 1, desc=True, withscores=True))
-        score_text, _, last_id = cursor.partition(":")
-        if not score_text.isdigit() or not last_id:
+            return self._slice(index, "+inf", count)
+        score, _, last_id = cursor.partition(":")
+        if not (score.isascii() and score.isdigit() and last_id):
             raise InvalidTask(f"not a cursor: {cursor!r}")
-        # The first that come after the cursor's place, in (score, id) order, both falling.
-        found: list[tuple[str, float]] = []
-        start = 0
-        while len(found) < count:
-            with redis_errors():
-                part = _pairs(
-                    self._redis.zrange(
-                        index, score_text, "-inf", desc=True, byscore=True, withscores=True, offset=start, num=count
-                    )
-                )
-            found += [(name, score) for name, score in part if (score, name) < (float(score_text), last_id)]
-            start += count
-            if len(part) < count:
-                break
-        return found[:count]
+        # Many may have come in the cursor's millisecond. Each look is a whole one from there on: in parts,
+        # a member that leaves between two of them would hide another.
+        looked = count
+        while True:
+            part = self._slice(index, score, looked)
+            found = [(name, of) for name, of in part if (of, name) < (float(score), last_id)]
+            if len(found) >= count or len(part) < looked:
+                return found[:count]
+            looked *= 2
+
+    def _slice(self, index: str, score: str, count: int) -> list[tuple[str, float]]:
+        with redis_errors():
+            return _pairs(
+                self._redis.zrange(index, score, "-inf", desc=True, byscore=True, withscores=True, offset=0, num=count)
+            )
+
+
+def readable(hashes: Iterable[Hash]) -> list[Task]:
+    """The tasks among these; one that somebody spoilt is logged and left out, so that it can't hide the others."""
+    tasks = []
+    for fields in hashes:
+        try:
+            task = _task(fields)
+        except CorruptTask as error:
+            log.warning("left out: %s", error)
+        else:
+            tasks += [task] if task else []
+    return tasks
+
+
+def _task(fields: Hash) -> Task | None:
+    if isinstance(fields, Exception):
+        with redis_errors():
+            raise fields
+    return task_of(fields) if fields else None
 
 
 def _pairs(reply: Iterable[Sequence[Any]]) -> list[tuple[str, float]]:

@@ -15,7 +15,7 @@ from common.domain.status import Answer, Status
 from common.domain.task import Submission, Task
 from common.store.codec import fields_of, task_of
 from common.store.keys import Keys
-from common.store.reading import TaskReader
+from common.store.reading import TaskReader, readable
 from common.store.scripts import Scripts
 from common.transports.redis_client import redis_errors
 
@@ -87,7 +87,8 @@ class TaskStore(TaskReader):
     def submit(self, submissions: Sequence[Submission], by: str, ids: Ids) -> list[Submitted]:
         """Make tasks; those without a task_id get one from `ids`.
 
-        OK; SAME where the id or requestId was used for this very body; CONFLICT where for another; FULL.
+        OK; SAME where the id or requestId was used for this very body; CONFLICT where for another, or where the
+        id's task came with another requestId; FULL.
         To repeat after Unanswered, give a task_id or a request_id.
         """
         keys = self.keys
@@ -114,7 +115,7 @@ class TaskStore(TaskReader):
         answer = self._scripts.call("claim", agent, keys, [agent, boot, min(limit, BATCH)])
         if answer[0] == Answer.FENCED:
             return None
-        return [_task(flat) for flat in answer[1:]]
+        return readable(_fields(flat) for flat in answer[1:])
 
     def assign(self, assignments: Sequence[Assignment], by: str, epoch: int) -> list[tuple[Answer, int]]:
         """Leader: PENDING -> SCHEDULED; answers with the attempt each task is now at."""
@@ -136,7 +137,7 @@ class TaskStore(TaskReader):
         """The start gate: SCHEDULED or DISPATCHED -> RUNNING; with OK and SAME the task to run."""
         items = ((self._own(a.task_id), [a.task_id, a.attempt]) for a in attempts)
         answers = self._batch("start", agent, [self.keys.agent(agent)], [agent, boot], items)
-        return [(Answer(answer), _task(flat) if flat else None) for answer, flat in answers]
+        return [(Answer(answer), task_of(_fields(flat)) if flat else None) for answer, flat in answers]
 
     def report(self, ends: Sequence[Finished], by: str) -> list[tuple[Answer, Status | None]]:
         """An attempt ended: RUNNING -> final, or PENDING again while its budget lasts; with the status it now has."""
@@ -206,20 +207,26 @@ class TaskStore(TaskReader):
         return sum(self._purge(by, status, before, limit) for status in Status if status.final)
 
     def _purge(self, by: str, status: Status, before: int, limit: int) -> int:
-        index = self.keys.index(status)
         with redis_errors():
-            ids = self._redis.zrange(index, "-inf", f"({before}", byscore=True, offset=0, num=limit)
+            ids = self._redis.zrange(self.keys.index(status), "-inf", f"({before}", byscore=True, offset=0, num=limit)
         keys: list[str] = []
         args: list[str | int] = []
-        for task in filter(None, self.get_many([str(task_id) for task_id in ids])):
+        for task_id, attempts, request_id in self._belongings([str(task_id) for task_id in ids]):
             own = [
-                *self._own(task.task_id),
-                *(self.keys.log(task.task_id, attempt + 1) for attempt in range(task.attempt)),
-                *([self.keys.request(task.request_id)] if task.request_id else []),
+                *self._own(task_id),
+                *(self.keys.log(task_id, attempt + 1) for attempt in range(attempts)),
+                *([self.keys.request(request_id)] if request_id else []),
             ]
             keys += own
-            args += [task.task_id, len(own)]
-        return int(self._scripts.call("purge", by, [self.keys.all, *keys], [before, *args])) if keys else 0
+            args += [task_id, len(own)]
+        return int(self._scripts.call("purge", by, [self.keys.all, *keys], [before, status, *args])) if keys else 0
+
+    def _belongings(self, task_ids: list[str]) -> Iterator[tuple[str, int, str]]:
+        """Per id its attempts and requestId, as far as they can be read: what was spoilt must go too."""
+        for task_id, fields in zip(task_ids, self._hashes(task_ids), strict=True):
+            readable = fields if isinstance(fields, dict) else {}
+            attempts = readable.get("attempt", "")
+            yield task_id, int(attempts) if attempts.isdecimal() else 0, readable.get("requestId", "")
 
     def _end(self, end: Finished) -> tuple[list[str], list[Any]]:
         task, result = end.task, end.result
@@ -261,8 +268,8 @@ def _parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield part
 
 
-def _task(flat: list[str]) -> Task:
-    return task_of(dict(zip(flat[::2], flat[1::2], strict=True)))
+def _fields(flat: list[str]) -> dict[str, str]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _answers(texts: Iterable[str]) -> list[Answer]:

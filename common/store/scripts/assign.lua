@@ -11,9 +11,10 @@ local function assign(task, history, lease, id, agent, boot, why)
   if stale_term then
     return { 'FENCED', 0 }
   end
-  local found = redis.call('HMGET', task, 'status', 'attempt', 'agent', 'boot')
+  local found = fields(task, 'status', 'attempt', 'agent', 'boot')
   local status, attempt = found[1], tonumber(found[2])
-  if not status then
+  if not attempt then
+    forget_id(KEYS[9], id)
     return { 'NOT_FOUND', 0 }
   elseif final[status] then
     return { 'TERMINAL', attempt }
@@ -29,7 +30,8 @@ local function assign(task, history, lease, id, agent, boot, why)
   attempt = attempt + 1
   move(id, task, 'PENDING', 'SCHEDULED', 'attempt', attempt, 'agent', agent, 'boot', boot, 'epoch', ARGV[3])
   redis.call('RPUSH', history, entry('assign', 'PENDING', 'SCHEDULED', attempt, ',"agent":' .. cjson.encode(agent)
-    .. ',"boot":"' .. boot .. '","epoch":' .. (tonumber(ARGV[3]) or 0) .. (why ~= '' and ',"why":' .. why or '')))
+    .. ',"boot":' .. cjson.encode(boot) .. ',"epoch":' .. (tonumber(ARGV[3]) or 0)
+    .. (why ~= '' and ',"why":' .. why or '')))
   return { 'OK', attempt }
 end
 

@@ -6,7 +6,7 @@ local answers = {}
 local k = 10
 
 local function cancel(task, history, id)
-  local found = redis.call('HMGET', task, 'status', 'attempt', 'cancelRequested', 'agent')
+  local found = fields(task, 'status', 'attempt', 'cancelRequested', 'agent')
   local status, attempt = found[1], found[2]
   if not status then
     return 'NOT_FOUND'
@@ -25,6 +25,7 @@ local function cancel(task, history, id)
   end
   redis.call('ZREM', KEYS[8], id)
   redis.call('ZREM', KEYS[9], id)
+  forget_result(task)
   move(id, task, status, 'CANCELLED', 'reason', 'CANCELLED', 'finishedAt', stamp)
   redis.call('RPUSH', history, entry('cancel', status, 'CANCELLED', attempt, ''))
   return 'OK'

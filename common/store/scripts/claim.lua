@@ -16,13 +16,18 @@ while #granted <= limit do
   for i = 1, #popped, 2 do
     local id = popped[i]
     local task = KEYS[10] .. id
-    local found = redis.call('HMGET', task, 'status', 'attempt')
-    -- The queue is only a hint: a task cancelled or purged since then is passed over.
-    if found[1] == 'PENDING' then
-      local attempt = tonumber(found[2]) + 1
-      forget_result(task, attempt)
+    local found = fields(task, 'status', 'attempt')
+    local attempt = tonumber(found[2])
+    -- The queue is only a hint: a task that is not PENDING any more is passed over.
+    if not attempt then
+      forget_id(KEYS[8], id)
+    elseif found[1] == 'PENDING' then
+      attempt = attempt + 1
+      if attempt > 1 then
+        forget_result(task)
+      end
       move(id, task, 'PENDING', 'RUNNING', 'attempt', attempt, 'agent', agent, 'boot', boot, 'startedAt', stamp)
-      local where = ',"agent":' .. cjson.encode(agent) .. ',"boot":"' .. boot .. '"'
+      local where = ',"agent":' .. cjson.encode(agent) .. ',"boot":' .. cjson.encode(boot)
       redis.call('RPUSH', task .. ':history', entry('assign', 'PENDING', 'SCHEDULED', attempt, where),
         entry('start', 'SCHEDULED', 'RUNNING', attempt, where))
       granted[#granted + 1] = redis.call('HGETALL', task)

@@ -10,7 +10,7 @@ local function dispatched(task, history, id, attempt)
   if stale_term then
     return 'FENCED'
   end
-  local found = redis.call('HMGET', task, 'status', 'attempt')
+  local found = fields(task, 'status', 'attempt')
   local status = found[1]
   if not status then
     return 'NOT_FOUND'

@@ -6,7 +6,7 @@ local answers = {}
 local k = 8
 
 local function write(task, log, attempt, agent, boot, offset, text)
-  local found = redis.call('HMGET', task, 'status', 'attempt', 'agent', 'boot')
+  local found = fields(task, 'status', 'attempt', 'agent', 'boot')
   if not found[1] then
     return 'NOT_FOUND'
   elseif final[found[1]] then

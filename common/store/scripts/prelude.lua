@@ -40,6 +40,12 @@ end
 
 local stamp = iso(now)
 
+-- The named fields of a task; none of them where its key holds no hash, for then it is no task.
+local function fields(task, ...)
+  local found = redis.pcall('HMGET', task, ...)
+  return found.err and {} or found
+end
+
 -- One history entry; `detail` is '' or more JSON members, each with a leading comma.
 local function entry(verb, before, after, attempt, detail)
   return '{"at":"' .. stamp .. '","verb":"' .. verb .. '","from":"' .. before .. '","to":"' .. after
@@ -53,11 +59,15 @@ local function move(id, task, before, after, ...)
   redis.call('ZADD', index[after], now, id)
 end
 
--- A new attempt begins: how the last one ended stands in the history.
-local function forget_result(task, attempt)
-  if attempt > 1 then
-    redis.call('HDEL', task, 'reason', 'exitCode', 'error', 'result', 'outputBytes')
-  end
+-- How the last attempt ended leaves the hash; it stands in the history.
+local function forget_result(task)
+  redis.call('HDEL', task, 'reason', 'exitCode', 'error', 'result', 'outputBytes')
+end
+
+-- An id in the queue that is no task any more would come up again and again.
+local function forget_id(pending, id)
+  redis.call('ZREM', pending, id)
+  redis.call('ZREM', index.PENDING, id)
 end
 
 -- Make a task ready to be taken; one element in the bell is enough to wake whoever waits.

@@ -12,20 +12,20 @@ local k = 11
 
 -- Where the task goes, and how many ms later it may be taken.
 local function outcome(found, status, budget, jitter)
-  local failures, lost = tonumber(found.failures or 0), tonumber(found.lost or 0)
+  local failures, lost = tonumber(found.failures) or 0, tonumber(found.lost) or 0
   if budget == '' then
     return status, 0, failures, lost
   end
   local wait = 0
   if budget == 'retries' then
-    if failures >= tonumber(found.retries or 0) then
+    if failures >= (tonumber(found.retries) or 0) then
       return status, 0, failures, lost
     end
-    wait = math.min(tonumber(ARGV[4]), tonumber(found.retryDelay or 0) * 1000 * 2 ^ failures) * jitter
+    wait = math.min(tonumber(ARGV[4]), (tonumber(found.retryDelay) or 0) * 1000 * 2 ^ failures) * jitter
     failures = failures + 1
   elseif budget == 'lost' then
     lost = lost + 1
-    if lost >= tonumber(ARGV[3]) then
+    if lost >= tonumber(ARGV[3]) and found.cancelRequested ~= '1' then
       return status, 0, failures, lost
     end
     wait = math.min(tonumber(ARGV[4]), 1000 * 2 ^ lost) * jitter
@@ -40,7 +40,7 @@ end
 local function read(task)
   local names = { 'status', 'attempt', 'agent', 'boot', 'reported', 'failures', 'lost', 'retries', 'retryDelay',
     'cancelRequested' }
-  local values = redis.call('HMGET', task, unpack(names))
+  local values = fields(task, unpack(names))
   local found = {}
   for i, name in ipairs(names) do
     found[name] = values[i] or nil
@@ -68,12 +68,12 @@ local function report(task, history, log, at)
   end
   local after, wait, failures, lost = outcome(found, status, budget, tonumber(jitter))
   append(log, tonumber(ARGV[at + 12]), ARGV[at + 13])
-  move(id, task, 'RUNNING', after, 'reason', reason, 'exitCode', exit_code, 'error', error_text, 'result', output,
-    'outputBytes', output_bytes, 'reported', attempt, 'failures', failures, 'lost', lost,
+  move(id, task, 'RUNNING', after, 'reason', after == 'CANCELLED' and after or reason, 'exitCode', exit_code,
+    'error', error_text, 'result', output, 'outputBytes', output_bytes, 'reported', attempt, 'failures', failures, 'lost', lost,
     'finishedAt', final[after] and stamp or '')
   local detail = ''
   if reason ~= '' then
-    detail = detail .. ',"reason":"' .. reason .. '"'
+    detail = detail .. ',"reason":' .. cjson.encode(reason)
   end
   if exit_code ~= '' then
     detail = detail .. ',"exitCode":' .. exit_code

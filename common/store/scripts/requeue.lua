@@ -11,7 +11,7 @@ local answers = {}
 local k = 12
 
 local function outcome(found, status, reason)
-  local lost = tonumber(found[5] or 0)
+  local lost = tonumber(found[5]) or 0
   local charged = reason == 'AGENT_LOST' and status == 'RUNNING'
   if charged then
     lost = lost + 1
@@ -28,7 +28,7 @@ local function requeue(task, history, lease, id, attempt, seen, boot, reason)
   if stale_term then
     return { 'FENCED', '' }
   end
-  local found = redis.call('HMGET', task, 'status', 'attempt', 'boot', 'cancelRequested', 'lost', 'onAgentLost', 'agent')
+  local found = fields(task, 'status', 'attempt', 'boot', 'cancelRequested', 'lost', 'onAgentLost', 'agent')
   local status = found[1]
   if not status then
     return { 'NOT_FOUND', '' }
@@ -44,7 +44,8 @@ local function requeue(task, history, lease, id, attempt, seen, boot, reason)
     return { 'STALE_STATE', status }
   end
   local after, lost = outcome(found, status, reason)
-  local detail = ',"reason":"' .. reason .. '","agent":' .. cjson.encode(found[7]) .. ',"boot":"' .. boot .. '"'
+  local detail = ',"reason":' .. cjson.encode(reason) .. ',"agent":' .. cjson.encode(found[7])
+    .. ',"boot":' .. cjson.encode(boot)
   if after == 'PENDING' then
     move(id, task, status, after, 'lost', lost)
     ready(KEYS[9], KEYS[10], id)
@@ -54,6 +55,7 @@ local function requeue(task, history, lease, id, attempt, seen, boot, reason)
     move(id, task, status, after, 'lost', lost, 'reason', reason, 'finishedAt', stamp, 'exitCode', '',
       'error', 'its agent was lost ' .. lost .. ' time(s); see its history')
     redis.call('LPUSH', KEYS[11], '{"at":"' .. stamp .. '","taskId":"' .. id .. '","lost":' .. lost .. '}')
+    redis.call('LTRIM', KEYS[11], 0, 9999)
   end
   redis.call('RPUSH', history, entry('requeue', status, after, attempt, detail))
   return { 'OK', after }

@@ -7,7 +7,7 @@ local answers = {}
 local k = 10
 
 local function retry(task, history, id)
-  local found = redis.call('HMGET', task, 'status', 'attempt', 'reason', 'exitCode', 'error', 'result')
+  local found = fields(task, 'status', 'attempt', 'reason', 'exitCode', 'error', 'result')
   local status, attempt = found[1], found[2]
   if not status then
     return 'NOT_FOUND'
@@ -21,8 +21,8 @@ local function retry(task, history, id)
   -- The old result leaves the hash; the history keeps it.
   local was = ',"was":{"reason":' .. cjson.encode(found[3] or '') .. ',"exitCode":' .. cjson.encode(found[4] or '')
     .. ',"error":' .. cjson.encode(found[5] or '') .. ',"result":' .. cjson.encode(found[6] or '') .. '}'
-  redis.call('HDEL', task, 'reason', 'exitCode', 'error', 'result', 'outputBytes', 'cancelRequested', 'startedAt',
-    'finishedAt')
+  forget_result(task)
+  redis.call('HDEL', task, 'cancelRequested', 'startedAt', 'finishedAt')
   move(id, task, status, 'PENDING', 'failures', 0, 'lost', 0)
   redis.call('RPUSH', history, entry('retry', status, 'PENDING', attempt, was))
   ready(KEYS[8], KEYS[9], id)

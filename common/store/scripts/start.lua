@@ -9,7 +9,7 @@ local answers = {}
 local k = 9
 
 local function start(task, history, id, attempt)
-  local found = redis.call('HMGET', task, 'status', 'attempt', 'agent', 'boot')
+  local found = fields(task, 'status', 'attempt', 'agent', 'boot')
   local status = found[1]
   if not status then
     return 'NOT_FOUND'
@@ -24,10 +24,12 @@ local function start(task, history, id, attempt)
   elseif status ~= 'SCHEDULED' and status ~= 'DISPATCHED' then
     return 'STALE_STATE'
   end
-  forget_result(task, tonumber(attempt))
+  if tonumber(attempt) > 1 then
+    forget_result(task)
+  end
   move(id, task, status, 'RUNNING', 'startedAt', stamp)
   redis.call('RPUSH', history, entry('start', status, 'RUNNING', attempt,
-    ',"agent":' .. cjson.encode(agent) .. ',"boot":"' .. boot .. '"'))
+    ',"agent":' .. cjson.encode(agent) .. ',"boot":' .. cjson.encode(boot)))
   return 'OK'
 end
 

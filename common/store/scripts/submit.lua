@@ -14,9 +14,11 @@ local function existing(task, request, digest, id, request_id)
       return { known_digest == digest and 'SAME' or 'CONFLICT', known_id }
     end
   end
-  local known_digest = redis.call('HGET', task, 'digest')
-  if known_digest then
-    return { known_digest == digest and 'SAME' or 'CONFLICT', id }
+  if redis.call('EXISTS', task) == 1 then
+    local known = fields(task, 'digest', 'requestId')
+    -- One requestId stands for one task: a second one for the same task would be remembered nowhere.
+    local same = known[1] == digest and (request_id == '' or known[2] == request_id)
+    return { same and 'SAME' or 'CONFLICT', id }
   end
 end
 
