@@ -155,8 +155,7 @@ class Cluster:
         Raises WrongState where it runs, StartFailed where it does not get ready (it is left as it is).
         """
         member = self.member(name)
-        if member.state in ("running", "frozen"):
-            raise WrongState(f"can't start {name}: it is {member.state}")
+        _refuse_running(member)
         if fresh:
             shutil.rmtree(self._home.data / name, ignore_errors=True)
         self._start_server(member) if launch.is_server(member) else self._start_others([name])
@@ -226,6 +225,7 @@ class Cluster:
         """Start the process and note it in the same breath, so that `down` finds it from the first moment on."""
         with self._home.change() as state:
             member = _named(state, name)
+            _refuse_running(member)
             member.port = port
             member.argv = launch.command(self._home, state, member)
             (self._home.data / name).mkdir(parents=True, exist_ok=True)
@@ -271,3 +271,8 @@ def _named(state: State, name: str) -> Member:
             return member
     known = ", ".join(member.name for member in state.members)
     raise NoSuchMember(f"there is no {name!r} in this cluster; members: {known}")
+
+
+def _refuse_running(member: Member) -> None:
+    if member.state in ("running", "frozen"):
+        raise WrongState(f"can't start {member.name}: it is {member.state}")

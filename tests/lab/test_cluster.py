@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -228,6 +229,28 @@ def test_what_can_not_be_done_to_a_member_now_is_refused(sleepers: Cluster, firs
 def test_a_name_that_nobody_has_is_answered_with_those_that_there_are(sleepers: Cluster) -> None:
     with pytest.raises(NoSuchMember, match="there is no 'agent-9' in this cluster; members: sleeper-1, sleeper-2"):
         sleepers.fault("kill", "agent-9")
+
+
+def test_of_many_who_start_a_member_at_once_one_does(sleepers: Cluster, home: Path) -> None:
+    refused: list[str] = []
+    clusters = [Cluster.at(home) for _ in range(4)]
+
+    def start(cluster: Cluster) -> None:
+        try:
+            cluster.start("sleeper-1")
+        except WrongState as error:
+            refused.append(str(error))
+
+    sleepers.fault("kill", "sleeper-1")
+    threads = [threading.Thread(target=start, args=(cluster,)) for cluster in clusters]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == ["can't start sleeper-1: it is running"] * 3
+    until(lambda: len(marked(MARK, str(home))) == 2)
+    for cluster in clusters:
+        cluster.down()
 
 
 def test_a_member_that_ends_by_itself_is_dead(sleepers: Cluster) -> None:

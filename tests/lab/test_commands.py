@@ -15,7 +15,8 @@ import pytest
 from common.cli.cluster import FAULTS as OFFERED
 from common.cli.exits import Exit
 from common.lab.faults import FAULTS
-from common.lab.processes import find
+from common.lab.home import MARK
+from common.lab.processes import find, marked
 from common.lab.until import until
 from common.transports.redis_client import connect
 from tests.lab.members import nothing_left_of
@@ -229,6 +230,20 @@ def test_a_foreground_tells_what_becomes_of_its_members_and_ends_with_down(
     foreground.wait(20)
     assert foreground.returncode == Exit.OK
     assert "Somebody took it down" in foreground.stderr.read()
+    assert nothing_left_of(home)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_of_an_up_that_ended_while_it_started(
+    dts: Dts, home: Path, binary_of: Callable[[str], Path], sign: signal.Signals
+) -> None:
+    binary_of("embedded")
+    starting = subprocess.Popen([*COMMAND, "up", "1", "-d"], env={**os.environ, "DTS_HOME": str(home)})
+    until(lambda: marked(MARK, str(home)), every=0.001)
+    starting.send_signal(sign)
+    assert starting.wait(20) == (Exit.INTERRUPTED if sign == signal.SIGINT else -sign)
+    if sign == signal.SIGKILL:
+        assert dts("down").returncode == Exit.OK
     assert nothing_left_of(home)
 
 
