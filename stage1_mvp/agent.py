@@ -12,7 +12,7 @@ from stage1_mvp.runs import Run, Runs
 
 log = logging.getLogger("dts.agent")
 
-TAKE_WITHIN = 0.5
+TAKE_WITHIN = 0.3
 """Seconds that one step waits for work, so that a stop is seen soon."""
 
 

@@ -14,6 +14,10 @@ from common.store.tasks import TaskStore
 log = logging.getLogger("dts.intake")
 
 LIMIT = 100
+TAKE_WITHIN = 0.3
+"""Seconds that one step waits for messages, so that a stop is seen soon."""
+LONGEST_REASON = 1000
+"""Characters; a field's name, which a reason repeats, may be as long as its message."""
 
 
 class Intake(Service):
@@ -29,7 +33,7 @@ class Intake(Service):
         self._waiting: Sequence[Message[Submission]] = []
 
     def step(self) -> float:
-        messages = self._waiting or self._queue.take(LIMIT, timeout=0.5)
+        messages = self._waiting or self._queue.take(LIMIT, TAKE_WITHIN)
         if not messages:
             # Nothing, or only what can't be read: that is buried, and settled.
             self._queue.ack()
@@ -68,7 +72,12 @@ def decode(raw: bytes) -> Submission:
     try:
         return Submission.parse(raw)
     except InvalidTask as error:
-        raise BadMessage(str(error)) from error
+        raise BadMessage(_bounded(str(error))) from error
+
+
+def _bounded(reason: str) -> str:
+    half = LONGEST_REASON // 2
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[:half]} … {reason[-half:]}"
 
 
 def encode(submission: Submission) -> str:

@@ -2,8 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from common.clock import Clock
 from common.contracts import Finished, LogChunk, Report
@@ -18,6 +19,10 @@ log = logging.getLogger("dts.reporter")
 
 LIVE_EVERY = 0.1
 """Seconds between two looks at what running tasks have printed."""
+PORTION = 4_194_304
+"""Characters of output after which a batch is sent: who stores it serves nobody else meanwhile, the lease neither."""
+
+T = TypeVar("T")
 
 
 class Reporter(Service):
@@ -37,9 +42,10 @@ class Reporter(Service):
     def step(self) -> float:
         ended = self._runs.wait_for_end(LIVE_EVERY)
         self._send_logs([run for run in self._runs.held() if run.result is None])
-        if ended:
-            self._report.finished([_finished(run, result) for run, result in ended])
-            for run, _ in ended:
+        ends = ((run, _finished(run, result)) for run, result in ended)
+        for portion in _portions(ends, lambda end: len(end[1].log.text)):
+            self._report.finished([finished for _, finished in portion])
+            for run, _ in portion:
                 self._runs.drop(run)
         return 0
 
@@ -62,10 +68,10 @@ class Reporter(Service):
             offset, text = run.output.drain()
             if text:
                 self._unsent.append(LogChunk(run.task, offset, text))
-        if self._unsent:
-            # Kept until they are safe: a piece sent twice is written once.
-            self._report.logs(self._unsent)
-            self._unsent = []
+        # Kept until they are safe: a piece sent twice is written once.
+        for portion in list(_portions(self._unsent, lambda chunk: len(chunk.text))):
+            self._report.logs(portion)
+            self._unsent = self._unsent[len(portion) :]
 
 
 class StoreReport:
@@ -87,6 +93,19 @@ class StoreReport:
                     status,
                     extra={"task_id": end.task.task_id, "attempt": end.task.attempt},
                 )
+
+
+def _portions(items: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
+    portion: list[T] = []
+    total = 0
+    for item in items:
+        portion.append(item)
+        total += size(item)
+        if total >= PORTION:
+            yield portion
+            portion, total = [], 0
+    if portion:
+        yield portion
 
 
 def _finished(run: Run, result: Result) -> Finished:
