@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.domain.task import Task
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("dts.executors")
 
 
 class Directories:

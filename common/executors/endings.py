@@ -8,6 +8,7 @@ from common.domain.status import Status
 _STOPPED = {
     Reason.CANCELLED: "cancelled while it ran",
     Reason.AGENT_STOPPED: "the agent was stopped while it ran",
+    Reason.FENCED: "its agent could not prove its lease any more",
 }
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import psutil
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("dts.executors")
 
 _ROUNDS = 10
 _GONE_WITHIN = 1.0

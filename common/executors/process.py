@@ -15,7 +15,7 @@ from common.executors.endings import ended, stopped
 from common.executors.leftovers import await_group_gone, kill_marked
 from common.executors.spawn import Command, spawn, spawn_failure
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("dts.executors")
 
 _CHUNK = 65536
 _LONGEST_WAIT = 3600.0
@@ -29,10 +29,10 @@ _INSIST_AFTER = 1.0
 def run_process(command: Command, cancelled: Cancellation, output: Output) -> Result:
     """Run it until it, its process group and its output have ended. Blocks; whatever it does is a Result.
 
-    At the time limit, or when cancelled, its group gets TERM, and KILL after `grace`. What it leaves in the
-    background may go on printing for `linger`, then it is killed. After a kill, descendants that left the
-    group are looked for by their mark. A process that even KILL can't end is waited for: to let go of it
-    would let another attempt start beside it.
+    At the time limit, or when cancelled, its group gets TERM, and KILL after `grace`, at once where the agent
+    is fenced. What it leaves in the background may go on printing for `linger`, then it is killed. After a
+    kill, descendants that left the group are looked for by their mark. A process that even KILL can't end is
+    waited for: to let go of it would let another attempt start beside it.
     """
     if cancelled.is_set():
         return stopped(Reason(cancelled.reason), None, command.timeout)
@@ -120,10 +120,12 @@ class _Run:
 
     def _on_cancel(self, cancelled_fd: int) -> None:
         self._poll.unregister(cancelled_fd)
+        reason = Reason(self._cancelled.reason)
         if not self._exited:
-            self._stop(Reason(self._cancelled.reason))
-        elif not self._killed:
-            # Its own end counts, but what it left behind need not linger now.
+            self._stop(reason)
+        # Without a lease there is no time for grace: another may start the task. And once it has ended by
+        # itself, that end counts, but what it left behind need not linger.
+        if (self._exited or reason is Reason.FENCED) and not self._killed:
             self._kill()
 
     def _time_is_up(self) -> None:
@@ -135,8 +137,7 @@ class _Run:
             self._signal(signal.SIGTERM)
             # What is stopped can't end.
             self._signal(signal.SIGCONT)
-            # What is fenced may be started elsewhere at any moment: no grace.
-            self._next(0 if reason is Reason.FENCED else self._command.grace, self._kill)
+            self._next(self._command.grace, self._kill)
 
     def _kill(self) -> None:
         self._killed = True
@@ -188,7 +189,7 @@ class _Run:
 
     def _warn(self, text: str) -> None:
         mark = self._command.mark
-        log.warning("task %s, attempt %s: %s", mark["TASK_ID"], mark["TASK_ATTEMPT"], text)
+        log.warning(text, extra={"task_id": mark["TASK_ID"], "attempt": mark["TASK_ATTEMPT"]})
 
 
 def _exit_fd(pid: int) -> int | None:

@@ -90,6 +90,22 @@ def test_an_agent_that_stops_hands_its_task_back(start: Start) -> None:
     assert result.handed_back
 
 
+def test_an_agent_without_a_lease_kills_at_once(start: Start) -> None:
+    attempt = start(IGNORES_TERM, settings={"grace": 60})
+    attempt.printed("ready")
+    attempt.cancel(Reason.FENCED)
+    result = attempt.result(within=10)
+    assert (result.reason, result.exit_code) == (Reason.FENCED, 128 + signal.SIGKILL)
+    assert result.handed_back
+
+
+def test_an_agent_that_loses_its_lease_in_a_grace_kills_at_once(start: Start) -> None:
+    attempt = start("trap 'echo termed' TERM; while :; do sleep 0.01; done", timeout=0.1, settings={"grace": 60})
+    attempt.printed("termed")
+    attempt.cancel(Reason.FENCED)
+    assert attempt.result(within=10).reason is Reason.TIMEOUT
+
+
 def test_cancelling_during_the_grace_changes_nothing(start: Start) -> None:
     attempt = start("trap 'echo termed' TERM; echo ready; while :; do sleep 0.01; done", timeout=0.2)
     attempt.printed("termed")
