@@ -55,17 +55,6 @@ def remove_directory(directory: Path) -> None:
         _remove_tree(directory)
 
 
-def remove_leftovers(work_dir: Path) -> None:
-    """Remove what a killed agent left in its `work_dir`. Call it before the first task: none may be running there."""
-    try:
-        left = [Path(entry) for entry in os.scandir(work_dir) if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        # Not there, or not to be read: then the first task will tell.
-        return
-    for directory in left:
-        remove_directory(directory)
-
-
 def _remove_tree(directory: Path) -> None:
     try:
         try:

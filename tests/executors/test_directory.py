@@ -9,7 +9,7 @@ import pytest
 
 from common.domain.result import Reason
 from common.domain.status import Status
-from common.executors.directory import Directories, remove_directory, remove_leftovers
+from common.executors.directory import Directories, remove_directory
 from tests.executors.conftest import Start, task_of
 
 NOBODY = 65534
@@ -103,14 +103,6 @@ def test_the_directory_of_a_killed_agent_is_not_taken_over(tmp_path: Path) -> No
     assert first != second
     assert [entry.name for entry in second.iterdir()] == ["script"]
     assert second.stat().st_mode & 0o777 == 0o700
-
-
-def test_what_a_killed_agent_left_is_removed_at_the_start(tmp_path: Path) -> None:
-    directory = Directories(tmp_path / "work").make(task_of("x"), {"file": "text"})
-    stubborn(directory)
-    remove_leftovers(tmp_path / "work")
-    assert list((tmp_path / "work").iterdir()) == []
-    remove_leftovers(tmp_path / "not there")
 
 
 def test_a_machine_that_can_not_make_one_hands_the_task_back(start: Start, tmp_path: Path) -> None:
