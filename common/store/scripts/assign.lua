@@ -30,7 +30,7 @@ local function assign(task, history, lease, id, agent, boot, why)
   attempt = attempt + 1
   move(id, task, 'PENDING', 'SCHEDULED', 'attempt', attempt, 'agent', agent, 'boot', boot, 'epoch', ARGV[3])
   redis.call('RPUSH', history, entry('assign', 'PENDING', 'SCHEDULED', attempt, ',"agent":' .. cjson.encode(agent)
-    .. ',"boot":' .. cjson.encode(boot) .. ',"epoch":' .. (tonumber(ARGV[3]) or 0)
+    .. ',"boot":' .. cjson.encode(boot) .. ',"epoch":' .. (ARGV[3] ~= '' and ARGV[3] or 0)
     .. (why ~= '' and ',"why":' .. why or '')))
   return { 'OK', attempt }
 end

@@ -1,0 +1,121 @@
+"""What somebody else wrote over a task is told, and holds up no other task."""
+
+import logging
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+
+from common.contracts import Finished, LogChunk
+from common.domain.errors import CorruptTask
+from common.domain.result import success
+from common.domain.status import Answer, Status
+from common.domain.task import Submission
+from common.store.leases import Leases
+from common.store.tasks import Assignment, Attempt, TaskStore
+from tests.store.lives import AGENT, BOOT, EPOCH, Life
+
+Spoil = Callable[[Redis], object]
+
+
+def text(redis: Redis) -> None:
+    redis.set("task:t", "somebody's")
+
+
+def field(name: str, value: str | None) -> Spoil:
+    def spoil(redis: Redis) -> object:
+        return redis.hdel("task:t", name) if value is None else redis.hset("task:t", name, value)
+
+    return spoil
+
+
+UNREADABLE: dict[str, Spoil] = {
+    "another type": text,
+    "no status": field("status", None),
+    "an unknown status": field("status", "WAITING"),
+    "no attempt": field("attempt", None),
+    "an attempt that is no number": field("attempt", "first"),
+    "no name": field("name", None),
+    "a timeout that is no number": field("timeout", "long"),
+    "args that are no JSON": field("args", "[1,"),
+    "args nested without end": field("args", "[" * 100_000),
+    "a list that is none": lambda redis: redis.hset("task:t", mapping={"argv": "1", "content": "{"}),
+    "an unknown reason": field("reason", "BAD_LUCK"),
+}
+
+
+# The store is left spoilt, which the fixture `life` would complain of.
+@pytest.fixture
+def life(redis: Redis, store: TaskStore) -> Life:
+    return Life(store, Leases(redis, store.keys))
+
+
+@pytest.mark.parametrize("how", UNREADABLE)
+def test_a_task_that_can_not_be_read_back_is_told(how: str, redis: Redis, life: Life) -> None:
+    life.submit(task_id="t")
+    UNREADABLE[how](redis)
+    with pytest.raises(CorruptTask):
+        life.store.get("t")
+    with pytest.raises(CorruptTask):
+        life.store.get_many(["t", "t"])
+
+
+@pytest.mark.parametrize("how", UNREADABLE)
+def test_lists_show_the_others(how: str, redis: Redis, life: Life, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a", "t", "b"):
+        life.submit(task_id=name)
+    UNREADABLE[how](redis)
+    with caplog.at_level(logging.WARNING):
+        assert [task.task_id for task in life.store.page().tasks] == ["b", "a"]
+    assert "left out" in caplog.text
+    assert [task.task_id for task in life.store.page(Status.PENDING, limit=2).tasks] == ["b"]
+    assert [task.task_id for task in life.store.in_status(Status.PENDING, 10)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("how", UNREADABLE)
+def test_an_agent_takes_the_others(how: str, redis: Redis, life: Life) -> None:
+    for name in ("a", "t", "b"):
+        life.submit(task_id=name)
+    UNREADABLE[how](redis)
+    assert [task.task_id for task in life.store.claim(AGENT, BOOT, 10) or []] == ["a", "b"]
+    assert life.store.claim(AGENT, BOOT, 10) == []
+
+
+def test_a_fields_unknown_name_is_passed_over(redis: Redis, life: Life) -> None:
+    life.submit(task_id="t")
+    redis.hset("task:t", "colour", "blue")
+    assert life.task("t").status is Status.PENDING
+
+
+def test_every_verb_finds_no_task_where_there_is_another_type(redis: Redis, life: Life) -> None:
+    task = life.task(life.running(task_id="t"))
+    other = life.task(life.running(task_id="other"))
+    text(redis)
+    store, log = life.store, LogChunk(task, 0, "x")
+    assert store.submit([Submission.of(task_id="t", content="true")], "x", life.ids)[0].answer is Answer.CONFLICT
+    assert store.assign([Assignment("t", AGENT, BOOT)], "leader", EPOCH)[0][0] is Answer.NOT_FOUND
+    assert store.dispatched([Attempt("t", 1)], "leader", EPOCH) == [Answer.NOT_FOUND]
+    assert store.start([Attempt("t", 1)], AGENT, BOOT) == [(Answer.NOT_FOUND, None)]
+    assert store.log([log, LogChunk(other, 0, "x")], AGENT) == [Answer.NOT_FOUND, Answer.OK]
+    assert store.requeue([task], "STUCK", "leader", EPOCH) == [(Answer.NOT_FOUND, None)]
+    assert store.cancel(["t"], "x") == [Answer.NOT_FOUND]
+    assert store.retry(["t"], "x") == [Answer.NOT_FOUND]
+    ends = [Finished(of, success(), LogChunk(of, 0, "")) for of in (task, other)]
+    assert store.report(ends, AGENT) == [(Answer.NOT_FOUND, None), (Answer.OK, Status.SUCCESS)]
+    assert redis.get("task:t") == "somebody's"
+
+
+def test_a_hash_of_somebody_else_is_not_taken_over(redis: Redis, life: Life) -> None:
+    redis.hset("task:t", "colour", "blue")
+    (submitted,) = life.store.submit([Submission.of(task_id="t", content="true")], "x", life.ids)
+    assert submitted.answer is Answer.CONFLICT
+    assert redis.hgetall("task:t") == {"colour": "blue"}
+
+
+def test_budgets_that_are_no_numbers_count_as_none(redis: Redis, life: Life) -> None:
+    task_id = life.running(task_id="t", retries=3)
+    task = life.task(task_id)
+    redis.hset("task:t", mapping={"failures": "some", "lost": "some", "retries": "some", "retryDelay": "some"})
+    end = Finished(task, success(), LogChunk(task, 0, ""))
+    assert life.store.report([end], AGENT) == [(Answer.OK, Status.SUCCESS)]
+    assert redis.hmget("task:t", "failures", "lost") == ["0", "0"]
