@@ -80,10 +80,18 @@ class Runs:
             run.cancelled.set(reason)
 
     def wait_for_room(self, slots: int, seconds: float) -> int:
-        """Free slots; waits up to `seconds` for the first."""
+        """How many more may be taken; waits up to `seconds` for the first.
+
+        A slot is free when its task has ended. But where ends can't be stored, no more than another `slots`
+        are run, for nobody would hear of them.
+        """
+
+        def room() -> int:
+            return min(slots - self._executing, 2 * slots - len(self._held))
+
         with self._changed:
-            self._changed.wait_for(lambda: self._executing < slots, seconds)
-            return slots - self._executing
+            self._changed.wait_for(lambda: room() > 0, seconds)
+            return max(0, room())
 
     def wait_idle(self, seconds: float | None = None) -> bool:
         """Wait until nothing executes, at most so many seconds where some are given; returns whether that is so."""
