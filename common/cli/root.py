@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -122,14 +122,24 @@ def _broken(entry: EntryPoint, why: str) -> click.Command:
 
 
 def _ended(run: Callable[[], int]) -> int:
-    """Run the command line and turn whatever happens into an exit code, with a message where one is due."""
+    """Run the command line; the exit code is that of what happened, also where its last words can't be written."""
+    code = _code_of(run)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            _forget(stream)
+    return code
+
+
+def _code_of(run: Callable[[], int]) -> int:
+    """Turn whatever happens into an exit code, with a message where one is due."""
     try:
         with _lenient_output():
             code = run()
             sys.stdout.flush()
         return code
     except BrokenPipeError:
-        _forget_output()
         return Exit.PIPE_CLOSED
     except (KeyboardInterrupt, click.Abort):
         with contextlib.suppress(OSError):
@@ -151,10 +161,10 @@ def _lenient_output() -> Iterator[None]:
     yield
 
 
-def _forget_output() -> None:
+def _forget(stream: TextIO) -> None:
     """Keep the interpreter from complaining, on its way out, about what it can't flush any more."""
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _open_closed_streams() -> None:
