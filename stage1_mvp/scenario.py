@@ -122,7 +122,6 @@ BEATS = (
         Claim("on", fields("later", status="SUCCESS"), shows="waits-for-redis"),
         Claim("kept", fields("hello", status="SUCCESS"), shows="tasks-survive-redis-restart"),
         look=(TASKS, PROCESSES, SAID),
-        private=True,
     ),
     Beat(
         "last",

@@ -39,7 +39,7 @@ def backend(ctx: click.Context, redis_url: str | None) -> Iterator[Backend]:
     if isinstance(ctx.obj, Backend):
         yield ctx.obj
         return
-    settings = _settings(redis_url)
+    settings = settings_for(redis_url)
     redis = connect(settings.redis_url)
     try:
         limits = Limits(pending=settings.pending_bound, lost=settings.max_lost, retention=settings.retention)
@@ -61,7 +61,8 @@ def running_here(home: Path) -> dict[str, str]:
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
-def _settings(redis_url: str | None) -> Settings:
+def settings_for(redis_url: str | None) -> Settings:
+    """The settings, with the server that is meant; raises Unavailable where none is named and none runs here."""
     settings = Settings.load(redis_url=redis_url)
     if settings.redis_url:
         return settings

@@ -36,6 +36,8 @@ class Observer:
     def __init__(self, world: World, names: Names) -> None:
         self.names = names
         self._world, self._keys = world, names.keys
+        self.went_round = False
+        """Whether all keys were looked through for agents at least once."""
         self._agents: set[str] = set()
         self._cursor = 0
 
@@ -72,6 +74,7 @@ class Observer:
             replies = pipe.execute()
         counted, queued, (self._cursor, agent_keys) = replies[:14], replies[14:22], replies[22]
         tasks = self._tasks([*_newest(counted[1::2]), *self.names.ids])
+        self.went_round |= self._cursor == 0
         self._agents |= {key.removeprefix(keys.agent("")) for key in agent_keys}
         self._agents |= {member.name for member in members if member.role == "agent"}
         return {

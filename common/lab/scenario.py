@@ -25,7 +25,7 @@ WITHIN = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """An act that harms nothing; a fault in its place is one that mends, such as starting a member again."""
+    """An act that harms nothing: a push, or starting again what was stopped."""
 
     act: Act
 
@@ -67,7 +67,11 @@ Step = Do | Hurt | Claim | Gap
 
 @dataclass(frozen=True, slots=True, init=False)
 class Beat:
-    """One step of the lesson. A `private` one is only for servers of the scenario's own: `dts verify` leaves it out."""
+    """One step of the lesson.
+
+    A `private` one is only for servers of the scenario's own: `dts verify` leaves it out. Whatever stops or starts
+    members, or waits for what must not happen, is private by itself.
+    """
 
     id: str
     steps: Sequence[Step]
@@ -75,7 +79,7 @@ class Beat:
     private: bool
 
     def __init__(self, id: str, *steps: Step, look: Sequence[str], private: bool = False) -> None:  # noqa: A002
-        hurts = any(isinstance(step, Hurt | Gap) for step in steps)
+        hurts = any(isinstance(step, Hurt | Gap) or isinstance(getattr(step, "act", None), Fault) for step in steps)
         for name, value in (("id", id), ("steps", steps), ("look", look), ("private", private or hurts)):
             object.__setattr__(self, name, value)
 

@@ -1,0 +1,202 @@
+"""A picture of a system as panels: what a person wants to see of it, each with the command that shows the same."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from common.cli.console import STATUS_STYLES, Cell, status_cell
+from common.lab.picture import Picture, SeenTask
+from common.lab.scenario import AGENTS, PROCESSES, QUEUES, SAID, TASKS
+
+ALL = (TASKS, QUEUES, AGENTS, PROCESSES)
+"""The panels of `dts look`, in their order."""
+STATE_STYLES = {"running": "green", "frozen": "cyan", "stopped": "yellow", "dead": "bold red"}
+MANY, FEW = 4, 2
+"""Statuses of a task's trail that are shown, where there is room and where there is little; the last ones count."""
+SAID_LINES = 4
+
+Content = str | Cell | tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a panel; `key` tells it from the others, and is the same in the next picture."""
+
+    key: str
+    cells: Sequence[Content]
+    moving: Content = ""
+    """A last cell that always changes, such as the time left; it makes no news."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One panel: its rows under column headings; `commands` show the same data."""
+
+    id: str
+    commands: Sequence[str]
+    columns: Sequence[str]
+    rows: Sequence[Row]
+
+    def brief(self, rows: int) -> "Panel":
+        """The same with no more than so many rows, and without queues in which nothing waits."""
+        full = [row for row in self.rows if self.id != QUEUES or row == self.rows[0] or row.cells[2]]
+        return replace(self, rows=full[:rows])
+
+
+def panels(picture: Picture, which: Sequence[str] = ALL, *, statuses: int = MANY) -> list[Panel]:
+    """The panels asked for, in that order. Those of Redis' data are left out while it is away."""
+    makers: Mapping[str, Callable[[Picture], Panel]] = {
+        TASKS: lambda picture: _tasks(picture, statuses),
+        QUEUES: _queues,
+        AGENTS: _agents,
+        PROCESSES: _processes,
+        SAID: _said,
+    }
+    return [makers[name](picture) for name in which if not picture.away or name in (PROCESSES, SAID)]
+
+
+def counts(picture: Picture) -> list[Cell]:
+    """How many tasks each status has, as far as there are any."""
+    found = [status_cell(status) for status, number in picture.counts.items() if number]
+    return [Cell(f"{cell.text} {picture.counts[cell.text]}", cell.style) for cell in found]
+
+
+def plain(content: Content) -> str:
+    """A cell's content as text."""
+    parts = content if isinstance(content, tuple) else (content,)
+    return "".join(part.text if isinstance(part, Cell) else part for part in parts)
+
+
+def _tasks(picture: Picture, statuses: int) -> Panel:
+    names = picture.names
+    newest = next(iter(picture.tasks), "<taskId>")
+    commands = (
+        names.redis_cli("ZRANGE", names.keys.all, 0, 7, "REV"),
+        names.redis_cli("HGETALL", names.keys.task(newest)),
+        names.redis_cli("LRANGE", names.keys.history(newest), 0, -1),
+    )
+    rows = [Row(task.id, _task_cells(task, statuses)) for task in picture.tasks.values()]
+    return Panel(TASKS, commands, ("task", "status", "attempt", "last_change", "output"), rows)
+
+
+def _task_cells(task: SeenTask, statuses: int) -> Sequence[Content]:
+    last: Mapping[str, Any] = task.history[-1] if task.history else {}
+    change = f"{last.get('verb', '')} by {last.get('by', '')}" if last else ""
+    return task.id, tuple(_trail(task, statuses)), task.fields.get("attempt", ""), change, _printed(task)
+
+
+def _trail(task: SeenTask, many: int) -> Iterator[Cell]:
+    last = task.trail[-many:] or [task.status]
+    if len(task.trail) > many:
+        yield Cell("… → ", "dim")
+    for place, status in enumerate(last):
+        if place:
+            yield Cell(" → ", "dim")
+        now = place == len(last) - 1
+        yield status_cell(status) if now else Cell(status, f"dim {STATUS_STYLES.get(status, '')}")
+
+
+def _printed(task: SeenTask) -> Content:
+    """The last line that it printed; where it failed, why."""
+    fields = task.fields
+    if fields.get("reason"):
+        return Cell(f"{fields['reason']}: {fields.get('error', '')}".rstrip(": "), "red")
+    lines = (task.log or fields.get("result", "")).split("\n")
+    return next((line for line in reversed(lines) if line.strip()), "")
+
+
+def _queues(picture: Picture) -> Panel:
+    names, keys = picture.names, picture.names.keys
+    dead = keys.dead_letters(keys.tasks_queue)
+    order = (keys.tasks_queue, keys.pending, keys.delayed, dead)
+    commands = (
+        names.redis_cli("LRANGE", keys.tasks_queue, 0, -1),
+        names.redis_cli("ZRANGE", keys.pending, 0, -1),
+        names.redis_cli("ZRANGE", keys.delayed, 0, -1),
+        names.redis_cli("LRANGE", dead, 0, -1),
+    )
+    rows = []
+    for key in order:
+        queue = picture.queues[key]
+        head = next(iter(queue.head), "")
+        style = "bold" if queue.length else "dim"
+        rows.append(Row(key, (key, Cell(str(queue.length), style), _letter(head) if key == dead else head)))
+    return Panel(QUEUES, commands, ("queue", "waiting", "first"), rows)
+
+
+def _letter(text: str) -> Content:
+    if not text:
+        return ""
+    try:
+        letter = json.loads(text)
+        return (Cell(str(letter["reason"]), "red"), Cell(" ← ", "dim"), Cell(str(letter["body"])))
+    except (ValueError, KeyError, TypeError):
+        return text
+
+
+def _agents(picture: Picture) -> Panel:
+    names = picture.names
+    any_agent = next(iter(picture.leases), "<agentId>")
+    key = names.keys.agent(any_agent)
+    commands = (names.redis_cli("HGETALL", key), names.redis_cli("PTTL", key))
+    rows = []
+    for name, lease in picture.leases.items():
+        state = Cell("held", "green") if lease.fields else Cell("over", "bold red")
+        facts = [lease.fields.get(field, "") for field in ("slots", "pid", "boot")]
+        left = f"{lease.left:.1f} s" if lease.fields else ""
+        rows.append(Row(name, (name, state, *facts), moving=left))
+    return Panel(AGENTS, commands, ("agent", "lease", "slots", "pid", "boot", "left"), rows)
+
+
+def _processes(picture: Picture) -> Panel:
+    rows = [
+        Row(member.name, (member.name, Cell(member.state, STATE_STYLES.get(member.state, "")), str(member.pid or "")))
+        for member in picture.members
+    ]
+    for process in picture.processes:
+        what = f"task {process.task_id}, attempt {process.attempt}: {process.name}"
+        rows.append(Row(what, (what, Cell("running", "green"), str(process.pid))))
+    return Panel(PROCESSES, ("dts ps", "ps axeww | grep '[T]ASK_ID='"), ("process", "state", "pid"), rows)
+
+
+def _said(picture: Picture) -> Panel:
+    rows = [
+        Row(f"{agent} {place}", (agent, line))
+        for agent, lines in picture.said.items()
+        for place, line in enumerate(lines[-SAID_LINES:])
+    ]
+    commands = [f"tail {_log(picture.names.home, agent)}" for agent in picture.said]
+    return Panel(SAID, commands, ("agent", "log"), rows)
+
+
+def _log(home: Path, agent: str) -> Path:
+    return home / "cluster.run" / f"{agent}.log"
+
+
+class News:
+    """Remembers the rows of former pictures, and so tells which have just changed. For one thread."""
+
+    def __init__(self, fresh_for: float) -> None:
+        self._fresh_for = fresh_for
+        self._known: dict[tuple[str, str], tuple[Sequence[Content], float]] = {}
+        self._seen: set[str] = set()
+
+    def mark(self, shown: Sequence[Panel], now: float) -> set[tuple[str, str]]:
+        """(panel, key) of the rows that changed within the last `fresh_for` seconds.
+
+        In a panel that is shown for the first time nothing is new.
+        """
+        fresh = set()
+        for panel in shown:
+            for row in panel.rows:
+                place = panel.id, row.key
+                cells, since = self._known.get(place, ((), float("-inf")))
+                if cells != row.cells:
+                    since = now if panel.id in self._seen else float("-inf")
+                    self._known[place] = (row.cells, since)
+                if now - since < self._fresh_for:
+                    fresh.add(place)
+            self._seen.add(panel.id)
+        return fresh
