@@ -21,7 +21,7 @@ PREFIX = "DTS_"
 class Settings(BaseModel):
     """What can be set; times are seconds. `redis_url` is DTS_REDIS_URL in the environment, and so on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     redis_url: str = Field("", description="the Redis that holds the truth, like redis://127.0.0.1:6379/0")
     namespace: str = Field("", pattern=r"^[^\s*?\[\]]{0,64}$", description="stands before all Redis keys")
@@ -75,8 +75,9 @@ def _lookup(environ: Mapping[str, str], name: str) -> str | None:
         return None
     try:
         return Path(path).read_text().strip()
-    except OSError as error:
-        raise BadSetting(f"{name}_FILE: can't read {path!r}: {error.strerror}") from error
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise BadSetting(f"{name}_FILE: can't read {path!r}: {why}") from error
 
 
 def _parsed(name: str, text: str) -> Any:

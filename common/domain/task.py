@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
@@ -16,7 +17,10 @@ from common.domain.status import Status
 
 MAX_CONTENT = 1_000_000
 """Bytes of content, arguments and environment together; larger things belong in a file."""
+MAX_ARGUMENTS = 10_000
 MAX_TIMEOUT = 30 * 86_400.0
+TOLD = 200
+"""Characters of one complaint: what was wrong may be a megabyte long, and goes into logs and dead letters."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 TaskId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
@@ -45,8 +49,8 @@ class TaskSpec(BaseModel):
 
     name: Name = "task"
     type: TypeName = "SHELL"
-    content: str | list[str]
-    args: list[str] = Field(default_factory=list, max_length=1000)
+    content: str | Annotated[list[str], Field(max_length=MAX_ARGUMENTS)]
+    args: list[str] = Field(default_factory=list, max_length=MAX_ARGUMENTS)
     env: dict[EnvName, str] = Field(default_factory=dict, max_length=1000)
     timeout: float = Field(default=3600.0, gt=0, le=MAX_TIMEOUT)
     retries: int = Field(default=0, ge=0, le=100)
@@ -84,6 +88,14 @@ class TaskSpec(BaseModel):
         _check_texts(env.values())
         # One order, so that the same environment always gives the same digest.
         return dict(sorted(env.items()))
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        content = [self.content] if isinstance(self.content, str) else self.content
+        size = sum(len(text.encode()) for text in chain(content, self.args, *self.env.items()))
+        if size > MAX_CONTENT:
+            raise ValueError(f"content, args and env are {size:,} bytes together; at most {MAX_CONTENT:,} are taken")
+        return self
 
     def digest(self) -> str:
         """A short fingerprint: equal for equal requests, however they were written down (F-MGR-03)."""
@@ -157,13 +169,18 @@ def _checked(build: Callable[[], S]) -> S:
     try:
         return build()
     except ValidationError as error:
-        raise InvalidTask("; ".join(_sentence(detail) for detail in error.errors()[:10])) from None
+        raise InvalidTask("; ".join(_shortened(_sentence(detail)) for detail in error.errors()[:10])) from None
     except (UnicodeError, RecursionError) as error:
         raise InvalidTask(f"not JSON: {error}") from None
 
 
+def _shortened(text: str) -> str:
+    """At most TOLD characters of it, the cut marked."""
+    return text if len(text) <= TOLD else f"{text[: TOLD - 3]}..."
+
+
 def _sentence(detail: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in detail["loc"] if part not in ("str", "list[str]"))
+    where = _shortened(".".join(str(part) for part in detail["loc"] if part not in ("str", "list[str]")))
     if detail["type"] == "extra_forbidden":
         known = [to_camel(name) for name in Submission.model_fields]
         near = get_close_matches(where, known, n=1)
