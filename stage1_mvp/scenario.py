@@ -1,7 +1,20 @@
 """Stage 1 as a lesson: its beats, in order. What is said to them stands in lesson/<language>.toml."""
 
 from common.lab.acts import Fault, Push
-from common.lab.probes import dead_letter, fields, lease, length, member, output, process, same, says, trail, verbs
+from common.lab.probes import (
+    dead_letter,
+    fields,
+    lease,
+    length,
+    member,
+    output,
+    process,
+    same,
+    says,
+    signed,
+    trail,
+    verbs,
+)
 from common.lab.scenario import (
     AGENTS,
     PROCESSES,
@@ -32,6 +45,7 @@ BEATS = (
     Beat(
         "stored",
         Claim("order", trail("hello", "PENDING", "SCHEDULED", "RUNNING", "SUCCESS"), shows="order-of-states"),
+        Claim("signed", signed("hello"), shows="order-of-states"),
         Claim("result", fields("hello", result="working\nhello, world\n"), shows="result-and-output-stored"),
         Claim("output", output("hello", 1, "working\nhello, world\n"), shows="result-and-output-stored"),
         look=(TASKS,),
@@ -98,7 +112,11 @@ BEATS = (
     Beat(
         "again",
         Do(Fault("start", AGENT)),
-        Claim("finished", fields("report", status="SUCCESS", attempt="2"), shows="held-task-survives-restart"),
+        Claim(
+            "finished",
+            fields("report", status="SUCCESS", attempt="2", result="attempt 2\n"),
+            shows="held-task-survives-restart",
+        ),
         Claim(
             "history",
             verbs("report", "submit", "assign", "start", "requeue", "assign", "start", "report"),

@@ -59,6 +59,15 @@ def verbs(task: str, *expected: str) -> Probe:
     )
 
 
+def signed(task: str) -> Probe:
+    """Each change of the task tells when it was and who made it."""
+    return Probe(
+        lambda picture: all(entry.get("at") and entry.get("by") for entry in picture.task(task).history),
+        True,
+        lambda names: names.redis_cli("LRANGE", names.history(task), 0, -1),
+    )
+
+
 def output(task: str, attempt: int, expected: str) -> Probe:
     """What that attempt, the task's latest, has printed ends so."""
     return Probe(

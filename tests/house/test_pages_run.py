@@ -10,11 +10,11 @@ import pytest
 
 from common.lab.until import until
 from tests.house.pages import ROOT
-from tests.house.shell import Shell, Typed, typed_on
+from tests.house.shell import Shell, Typed, excerpts_on, typed_on
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("name", ["README.md", "docs/quick-start.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/quick-start.md", "stage1_mvp/README.md"])
 def test_what_a_page_tells_to_type_prints_what_it_says(
     name: str, tmp_path: Path, binary_of: Callable[[str], Path]
 ) -> None:
@@ -28,6 +28,18 @@ def test_what_a_page_tells_to_type_prints_what_it_says(
                 _check(shell, typed)
         finally:
             shell.run("dts down")
+
+
+@pytest.mark.timeout(120)
+def test_what_the_readme_shows_of_the_demo_is_what_it_prints(tmp_path: Path, binary_of: Callable[[str], Path]) -> None:
+    binary_of("embedded")
+    excerpts = list(excerpts_on(ROOT / "README.md"))
+    assert excerpts
+    for excerpt in excerpts:
+        with Shell(tmp_path, _environment()) as shell:
+            printed = shell.run(excerpt.command, within=60)
+        missing = excerpt.missing_from(printed)
+        assert not missing, f"not there, or not in its place: {missing!r}\n$ {excerpt.command}\n{printed}"
 
 
 def _check(shell: Shell, typed: Typed) -> None:
