@@ -8,13 +8,14 @@ them twice is harmless.
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from redis import Redis
 
 from common.contracts import Message
-from common.domain.errors import BadMessage, Unavailable
+from common.domain.errors import BadMessage, CorruptTask
 from common.domain.ids import Ids
 from common.store.keys import Keys
 from common.store.scripts import Scripts
@@ -66,23 +67,29 @@ class RedisListQueue(Generic[T]):
 
     def take(self, limit: int, timeout: float) -> Sequence[Message[T]]:
         try:
-            if self._in_doubt:
-                self._read_held()
-            taken = self._next(limit) or (self._next(limit) if self._wait(timeout) else [])
-            return self._decoded(taken)
-        except Unavailable:
+            with self._naming_spoilt_keys():
+                if self._in_doubt:
+                    self._read_held()
+                taken = self._next(limit) or (self._next(limit) if self._wait(timeout) else [])
+                return self._decoded(taken)
+        except Exception:
             self._in_doubt = True
             raise
 
     def ack(self) -> None:
-        if self._unsettled:
-            with redis_errors():
-                self._redis.hdel(self._held, *self._unsettled)
-            self._unsettled = {}
+        with self._naming_spoilt_keys(), redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            if self._unsettled:
+                pipe.hdel(self._held, *self._unsettled)
+            pipe.hlen(self._held)
+            held = pipe.execute()[-1]
+        self._unsettled = {}
+        # More is held than this handle knows of: a take whose answer nobody waited for any more came late.
+        self._in_doubt = self._in_doubt or held != len(self._again)
 
     def reject(self, message: Message[T], reason: str) -> None:
         known = dict(self._again) | self._unsettled
-        self._bury([(message.id, known.get(message.id, ""), reason)])
+        with self._naming_spoilt_keys():
+            self._bury([(message.id, known.get(message.id, ""), reason)])
         self._again = [(message_id, body) for message_id, body in self._again if message_id != message.id]
 
     def close(self) -> None:
@@ -133,6 +140,20 @@ class RedisListQueue(Generic[T]):
         self.rejected += len(letters)
         for message_id, _, reason in letters:
             log.warning("message %s of %s is no task and was put on %s: %s", message_id, self._name, self._dead, reason)
+
+    @contextmanager
+    def _naming_spoilt_keys(self) -> Iterator[None]:
+        try:
+            yield
+        except CorruptTask as error:
+            kinds = {self._name: "list", self._moving: "list", self._held: "hash", self._dead: "list"}
+            with redis_errors():
+                spoilt = [key for key, kind in kinds.items() if self._redis.type(key) not in (kind, "none")]
+            names = ", ".join(spoilt) or self._name
+            raise CorruptTask(
+                f"{names}: somebody stored something else there, so that nothing can be taken from {self._name}; "
+                "rename or delete it with redis-cli"
+            ) from error
 
 
 def _members(reason: str, body: str) -> str:

@@ -189,7 +189,7 @@ def test_a_namespace_stands_before_every_key(redis: Redis) -> None:
 def test_a_queue_key_of_another_type_is_told_and_waited_out(redis: Redis) -> None:
     queue = queue_on(redis)
     redis.set("queue:tasks", "somebody's text")
-    with pytest.raises(CorruptTask, match="WRONGTYPE"):
+    with pytest.raises(CorruptTask, match="queue:tasks: somebody stored something else"):
         queue.take(1, 0)
     redis.delete("queue:tasks")
     queue.put(["1"])
