@@ -7,7 +7,7 @@ import select
 import subprocess
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -30,10 +30,38 @@ class Typed:
         return bool(LOOKS.match(self.command))
 
     def fits(self, output: str) -> bool:
-        expected = "\n".join(line.rstrip() for line in self.printed.splitlines())
-        pattern = re.escape(expected).replace("…", ".*?")
-        seen = "\n".join(line.rstrip() for line in output.splitlines())
-        return re.fullmatch(pattern, seen, flags=re.DOTALL) is not None
+        return _pattern(_stripped(self.printed)).fullmatch(_stripped(output)) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Some of the lines that a command prints, in their order; `…` stands for anything within a line."""
+
+    command: str
+    lines: Sequence[str]
+
+    def missing_from(self, output: str) -> str:
+        """The first line that is not there, or not in its place; empty where all are."""
+        seen = iter(_stripped(output).splitlines())
+        for line in self.lines:
+            if not any(_pattern(line).fullmatch(printed) for printed in seen):
+                return line
+        return ""
+
+
+def excerpts_on(page: Path) -> Iterator[Excerpt]:
+    """The blocks marked `text` below a comment that says what prints them."""
+    marked = r"^<!-- printed by: (.+) -->\n```text\n(.*?)^```"
+    for command, block in re.findall(marked, page.read_text(), flags=re.MULTILINE | re.DOTALL):
+        yield Excerpt(command, _stripped(block).splitlines())
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(re.escape(text).replace("…", ".*?"), flags=re.DOTALL)
+
+
+def _stripped(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.splitlines())
 
 
 def typed_on(page: Path) -> Iterator[Typed]:
