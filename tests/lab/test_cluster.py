@@ -303,6 +303,7 @@ def test_clusters_in_different_homes_do_not_meet(sleepers: Cluster, embedded: st
 def test_down_ends_what_is_frozen_and_what_was_killed_before(sleepers: Cluster, home: Path) -> None:
     os.kill(sleepers.member("sleeper-1").pid, signal.SIGKILL)
     sleepers.fault("freeze", "sleeper-2")
+    until(lambda: states(sleepers) == {"sleeper-1": "dead", "sleeper-2": "frozen"})
     assert Cluster.at(home).down().members == ["sleeper-2"]
     assert nothing_left_of(home)
 
