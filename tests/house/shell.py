@@ -15,6 +15,8 @@ from typing import Self
 LOOKS = re.compile(r"redis-cli .*\b(H|L|Z|S)?(GET|MGET|GETALL|RANGE|CARD)\b|dts (get|list|logs|ps|dlq)\b")
 """Commands that change nothing: a reader who is too quick repeats them, and so does the test."""
 
+TOOK = re.compile(r"  \d+\.\d s$")
+
 _ENDED = "\x01"
 
 
@@ -35,7 +37,10 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Some of the lines that a command prints, in their order; `…` stands for anything within a line."""
+    """Some of the lines that a command prints, in their order; `…` stands for anything within a line.
+
+    How long something took may stand behind any of them.
+    """
 
     command: str
     lines: Sequence[str]
@@ -44,7 +49,7 @@ class Excerpt:
         """The first line that is not there, or not in its place; empty where all are."""
         seen = iter(_stripped(output).splitlines())
         for line in self.lines:
-            if not any(_pattern(line).fullmatch(printed) for printed in seen):
+            if not any(_pattern(line).fullmatch(TOOK.sub("", printed)) for printed in seen):
                 return line
         return ""
 
