@@ -4,8 +4,10 @@
 -- Returns how many were buried.
 local buried = 0
 for at = 4, #ARGV, 2 do
-  if redis.call('HDEL', KEYS[8], ARGV[at]) == 1 then
+  if redis.call('HEXISTS', KEYS[8], ARGV[at]) == 1 then
+    -- First the letter: if that can't be written, nothing takes back what a script has done before.
     redis.call('LPUSH', KEYS[9], '{"id":"' .. ARGV[at] .. '","at":"' .. stamp .. '",' .. ARGV[at + 1] .. '}')
+    redis.call('HDEL', KEYS[8], ARGV[at])
     buried = buried + 1
   end
 end
