@@ -16,8 +16,6 @@ log = logging.getLogger("dts.intake")
 LIMIT = 100
 TAKE_WITHIN = 0.3
 """Seconds that one step waits for messages, so that a stop is seen soon."""
-LONGEST_REASON = 1000
-"""Characters; a field's name, which a reason repeats, may be as long as its message."""
 
 
 class Intake(Service):
@@ -72,12 +70,7 @@ def decode(raw: bytes) -> Submission:
     try:
         return Submission.parse(raw)
     except InvalidTask as error:
-        raise BadMessage(_bounded(str(error))) from error
-
-
-def _bounded(reason: str) -> str:
-    half = LONGEST_REASON // 2
-    return reason if len(reason) <= LONGEST_REASON else f"{reason[:half]} … {reason[-half:]}"
+        raise BadMessage(str(error)) from error
 
 
 def encode(submission: Submission) -> str:

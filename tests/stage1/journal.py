@@ -1,0 +1,54 @@
+"""What tasks write down themselves, which no bug of ours can gloss over: each start and end, and any overlap."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Line:
+    what: str
+    task_id: str
+    attempt: int
+
+
+class Journal:
+    """A file that tasks append to, one whole line at a time."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "journal"
+        self._path.touch()
+        self._locks = directory
+
+    def task(self, seconds: float = 0.0) -> str:
+        """A command line that notes its start and its end, and whether another attempt of its task lives meanwhile.
+
+        All that an attempt starts holds its lock, so it is free only when the last of it is gone.
+        """
+        note = f'"$TASK_ID $TASK_ATTEMPT" >> {self._path}'
+        return (
+            f"exec 9> {self._locks}/$TASK_ID.lock; flock -n 9 || echo overlap {note}; "
+            f"echo start {note}; sleep {seconds}; echo end {note}"
+        )
+
+    def lines(self) -> list[Line]:
+        noted = (line.split() for line in self._path.read_text().splitlines())
+        return [Line(what, task_id, int(attempt)) for what, task_id, attempt in noted]
+
+    def starts(self) -> list[str]:
+        """The ids of the tasks in the order in which they started."""
+        return [line.task_id for line in self.lines() if line.what == "start"]
+
+    def most_at_once(self) -> int:
+        now = most = 0
+        for line in self.lines():
+            now += {"start": 1, "end": -1}.get(line.what, 0)
+            most = max(most, now)
+        return most
+
+    def check(self) -> None:
+        """No two attempts of a task lived at the same time, and no attempt started twice."""
+        lines = self.lines()
+        assert [line for line in lines if line.what == "overlap"] == []
+        starts = Counter(line for line in lines if line.what == "start")
+        assert [line for line, times in starts.items() if times > 1] == []

@@ -1,0 +1,104 @@
+"""Agents as an operator runs them: `python -m stage1_mvp agent`, in processes of their own."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from common.lab.processes import find
+from common.lab.task_processes import task_processes
+from common.lab.until import until
+from tests.servers import kill_when_we_die
+from tests.stage1.desk import WITHIN
+
+ROOT = Path(__file__).parents[2]
+
+
+class AgentProcess:
+    """One process; its log is a file. It is gone when this process is, however that ends."""
+
+    def __init__(self, url: str, home: Path, number: int, **settings: object) -> None:
+        usual = {"agent": "agent-1", "slots": 4, "lease": 6, "drain": 10, "grace": 0.3, "redis_url": url, "home": home}
+        given = {f"DTS_{name.upper()}": str(value) for name, value in (usual | settings).items()}
+        self.home = home
+        self._log = home / f"agent.{number}.log"
+        command = [sys.executable, "-m", "stage1_mvp", "agent"]
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command, env={"PATH": os.environ["PATH"], **given}, cwd=ROOT, stdout=log, stderr=log
+            )
+        self._guard = kill_when_we_die(self.process.pid)
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def says(self, text: str, times: int = 1) -> None:
+        """Wait until `text` stands so often in its log."""
+
+        def said() -> bool:
+            assert self.log.count(text) >= times, self.log
+            return True
+
+        until(said, WITHIN)
+
+    def ready(self) -> "AgentProcess":
+        self.says(" ready: ")
+        return self
+
+    def term(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def freeze(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Gone on return; what its tasks started goes on."""
+        self.process.kill()
+        self.process.wait()
+
+    def exit_code(self, within: float = WITHIN) -> int:
+        """Wait for its end."""
+        try:
+            return self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still there after {within:g} s:\n{self.log}") from None
+
+    @property
+    def lives(self) -> bool:
+        return self.process.poll() is None
+
+    @property
+    def memory(self) -> int:
+        """Bytes of its resident memory."""
+        return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    def close(self) -> None:
+        """End it, and all that its tasks left running."""
+        if self.lives:
+            self.kill()
+        self._guard.kill()
+        self._guard.wait()
+        assert self._guard.stdin
+        self._guard.stdin.close()
+        for process in task_processes(self.home):
+            end(process.pid)
+
+
+def gone(pid: int) -> bool:
+    """Whether no live process has it; one that only waits to be reaped does not count."""
+    process = find(pid)
+    return process is None or not process.alive()
+
+
+def end(pid: int) -> None:
+    """KILL it; nothing happens where it is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
