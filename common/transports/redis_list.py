@@ -22,7 +22,7 @@ from common.store.scripts import Scripts
 from common.transports.redis_client import LONGEST_BLOCK, redis_errors
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
+log = logging.getLogger("dts.queue")
 
 KEPT_DEAD_LETTERS = 10_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
