@@ -142,7 +142,7 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) 
         [
             lease,
             Control(connected(), store, agent, runs, clock),
-            Reporter(runs, StoreReport(store, agent), clock),
+            Reporter(runs, StoreReport(store, agent), clock, signals.hurry),
             Purge(store, agent),
             Promote(store, agent),
             Recover(store, agent, boot, workplace),

@@ -21,6 +21,8 @@ LIVE_EVERY = 0.1
 """Seconds between two looks at what running tasks have printed."""
 PORTION = 4_194_304
 """Characters of output after which a batch is sent: who stores it serves nobody else meanwhile, the lease neither."""
+PATIENCE, HURRIED = 5.0, 1.0
+"""Seconds that a stopping agent tries to tell its last ends to a store that is away."""
 
 T = TypeVar("T")
 
@@ -28,15 +30,15 @@ T = TypeVar("T")
 class Reporter(Service):
     """Sends output while tasks run, and ends as soon as they come, in batches.
 
-    While the store is away it holds on to both and tries again; `close` sends the rest, trying for about
-    `patience` seconds.
+    While the store is away it holds on to both and tries again; `close` sends the rest, and gives up after
+    about PATIENCE seconds, or HURRIED where `hurry` is set.
     """
 
     name = "reporter"
 
-    def __init__(self, runs: Runs, report: Report, clock: Clock, patience: float = 5.0) -> None:
+    def __init__(self, runs: Runs, report: Report, clock: Clock, hurry: threading.Event) -> None:
         self._runs, self._report = runs, report
-        self._clock, self._patience = clock, patience
+        self._clock, self._hurry = clock, hurry
         self._unsent: list[LogChunk] = []
 
     def step(self) -> float:
@@ -50,12 +52,12 @@ class Reporter(Service):
         return 0
 
     def close(self) -> None:
-        until = self._clock.monotonic() + self._patience
+        began = self._clock.monotonic()
         while self._runs.held():
             try:
                 self.step()
             except Unavailable as error:
-                if self._clock.monotonic() > until:
+                if self._clock.monotonic() > began + (HURRIED if self._hurry.is_set() else PATIENCE):
                     self._forsake(error)
                     return
                 self._clock.wait(threading.Event(), 0.2)
