@@ -191,9 +191,10 @@ def test_members_get_the_settings_of_whoever_started_them_also_when_they_start_a
     monkeypatch.chdir(home.parent)
     cluster = Cluster.up(home, stage_of(shell("odd-1", told)), env={"DTS_GRACE": "2"})
     monkeypatch.undo()
+    line = f"7 2 {home}/cluster.data/odd-1 EDITOR,{MARK}\n"
+    until(lambda: (home.parent / "told").exists() and (home.parent / "told").read_text() == line)
     cluster.fault("kill", "odd-1")
     cluster.start("odd-1")
-    line = f"7 2 {home}/cluster.data/odd-1 EDITOR,{MARK}\n"
     until(lambda: (home.parent / "told").read_text() == 2 * line)
     cluster.down()
 
