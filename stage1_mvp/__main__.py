@@ -192,6 +192,9 @@ def agent(**flags: Any) -> None:
         settings = Settings.load(**flags)
         if not settings.redis_url:
             raise BadSetting("no Redis is named; set DTS_REDIS_URL or give --redis-url redis://127.0.0.1:6379/0")
+        # What is wrong with them is said now, not when Redis can be reached at last.
+        connect(settings.redis_url).close()
+        load_executors(settings.executors, ExecutorContext(settings.home))
         logs.to_stderr(settings.log_level)
         signals = Signals()
         _obey(signals)
@@ -206,7 +209,8 @@ def _await_fit(settings: Settings, signals: Signals) -> None:
     said = False
     while not signals.stop.is_set():
         try:
-            refuse_unfit(connect(settings.redis_url), settings.durability)
+            with connect(settings.redis_url) as client:
+                refuse_unfit(client, settings.durability)
             return
         except Unavailable as error:
             if not said:
