@@ -15,7 +15,6 @@ from common.domain.ids import Ids
 from common.lab.until import until
 from common.store.keys import Keys
 from common.store.scripts import source
-from common.transports.redis_client import connect
 from common.transports.redis_list import RedisListQueue
 from tests.servers import ServerAt
 from tests.severing import Severing, severing
@@ -62,7 +61,7 @@ def way(server: ServerAt) -> Iterator[Severing]:
 
 @pytest.fixture
 def queue(way: Severing) -> RedisListQueue[str]:
-    return queue_on(connect(f"redis://127.0.0.1:{way.port}", blocking=True))
+    return queue_on(way.client(blocking=True))
 
 
 def test_a_take_whose_answer_was_lost_is_given_again(queue: RedisListQueue[str], way: Severing) -> None:
@@ -79,7 +78,7 @@ def test_what_moved_while_waiting_in_a_lost_answer_is_given(queue: RedisListQueu
     assert bodies(queue.take(1, 0)) == ["1"]
     queue.ack()
     way.lose_the_answer_to(b"BRPOPLPUSH")
-    threading.Timer(0.05, queue_on(connect(f"redis://127.0.0.1:{way.port}")).put, [["2"]]).start()
+    threading.Timer(0.05, queue_on(way.client()).put, [["2"]]).start()
     with pytest.raises(Unanswered):
         queue.take(1, 2)
     assert way.lost == 1
