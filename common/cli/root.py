@@ -28,7 +28,7 @@ COMPLETE = "_DTS_COMPLETE"
 SECTIONS = {
     "Tasks": ("submit", "get", "list", "logs", "cancel", "retry", "dlq"),
     "Run a stage": ("up", "ps", "env", "fault", "down"),
-    "Learn and look": ("demo", "verify", "look"),
+    "Learn and look": ("demo", "verify", "look", "doctor"),
 }
 """The order in which help shows the commands; those of other packages follow under "More"."""
 
