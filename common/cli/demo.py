@@ -71,7 +71,7 @@ def demo(ctx: click.Context, stage: str, pace: str | None, profile: str, lang: s
 
     if pace == "step" and not (at_keyboard() and sys.stdout.isatty()):
         raise click.UsageError("--step waits for keys, and there is no terminal here: use --auto.")
-    with explained(), _own_settings():
+    with explained(), own_settings():
         spec, scenario = scenario_of(stage)
         ctx.exit(_Show(spec, scenario, lang or language_of()).run(profile, pace))
 
@@ -208,7 +208,7 @@ def _production(setting: str) -> str:
 
 
 @contextmanager
-def _own_settings() -> Iterator[None]:
+def own_settings() -> Iterator[None]:
     """A demo has its own settings, whatever is set for the system that its person works with."""
     from common.settings import PREFIX
 
