@@ -124,9 +124,7 @@ class Narrator:
             live, self._live = self._live, None
             live.stop()
         elif self._scene and self._scene.picture and not self._console.is_terminal:
-            with self._console.capture() as drawn:
-                self._console.print(self._panels(self._scene))
-            self._console.print("\n".join(line.rstrip() for line in drawn.get().splitlines()), soft_wrap=True)
+            show(self._console, self._panels(self._scene))
         self._scene = None
 
     def _tell(self, *lines: Text) -> None:
@@ -155,6 +153,16 @@ class Narrator:
             shown = [panel.brief(ROWS) for panel in panels(scene.picture, scene.beat.look, statuses=many)]
             fresh = self._news.mark(shown, time.monotonic())
         return Padding(drawing(shown, self._phrases, fresh, commands=1), (0, 0, 0, 2))
+
+
+def show(console: Console, drawn: RenderableType) -> None:
+    """Print something that is drawn in columns; in a pipe without the blanks that fill them up."""
+    if console.is_terminal:
+        console.print(drawn)
+        return
+    with console.capture() as captured:
+        console.print(drawn)
+    console.print("\n".join(line.rstrip() for line in captured.get().splitlines()), soft_wrap=True)
 
 
 def told(text: str, console: Console) -> Text:
