@@ -14,7 +14,6 @@ from rich.text import Text
 
 from common.cli.console import one_line
 from common.cli.drawing import drawing
-from common.cli.keyboard import forget_keys
 from common.cli.pace import Pace
 from common.cli.panels import FEW, MANY, News, panels
 from common.cli.prose import paragraphs
@@ -109,14 +108,12 @@ class Narrator:
         self.close()
         if beat is self._scenario.beats[-1]:
             return
-        read = " ".join(text for name, text in self._texts.items() if name.startswith(f"{beat.id}."))
-        hint = self._pace.hint(read)
-        if not hint:
+        self._pace.settle()
+        if not self._pace.hint:
             return
-        # What was pressed before it was asked for does not count.
-        forget_keys()
-        with Live(Text(self._phrases(hint), style="dim"), console=self._console, auto_refresh=False, transient=True):
-            self._pace.rest(read)
+        hint = Text(self._phrases(self._pace.hint), style="dim")
+        with Live(hint, console=self._console, auto_refresh=False, transient=True):
+            self._pace.rest(" ".join(text for name, text in self._texts.items() if name.startswith(f"{beat.id}.")))
 
     def close(self) -> None:
         """Leave the last frame of the beat where it stands; harmless where there is none."""
