@@ -4,7 +4,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from common.bench.rig import BY, WARM_UP, Place, Rig, Told, rig
 from common.domain.task import Submission
 from common.executors.environment import DEFAULT_PATH
 from common.lab.errors import WrongState
+from common.lab.home import MARK
 from common.lab.task_processes import task_processes
 from common.lab.until import until
 
@@ -50,21 +51,17 @@ def _cancelled(system: Rig) -> float:
 def _killed(home: Path) -> float:
     """Milliseconds from the first of as many SIGKILLs, sent by who knows all pids."""
     env = {"PATH": DEFAULT_PATH, "TMPDIR": f"{home}/bare", "TASK_ID": "bare", "TASK_ATTEMPT": "1"}
-    leader = _started(env)
+    # By its mark the system's end finds it, whatever becomes of us meanwhile.
+    leader = os.posix_spawn("/bin/sh", ["sh", "-c", TREE], {**env, MARK: str(home)}, setsid=True)
     pids = _tree(home, "bare")
-    try:
-        return until_gone(pids, lambda: _kill(pids))
-    finally:
-        os.waitpid(leader, 0)
+    milliseconds = until_gone(pids, lambda: _kill(pids))
+    os.waitpid(leader, 0)
+    return milliseconds
 
 
 def _kill(pids: Sequence[int]) -> None:
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-
-
-def _started(env: Mapping[str, str]) -> int:
-    return os.posix_spawn("/bin/sh", ["sh", "-c", TREE], env, setsid=True)
 
 
 def _tree(home: Path, task_id: str) -> Sequence[int]:
