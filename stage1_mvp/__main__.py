@@ -41,9 +41,13 @@ from stage1_mvp.lease import Holder, LeaseKeeper
 from stage1_mvp.reporter import Reporter, StoreReport
 from stage1_mvp.runs import Runs
 from stage1_mvp.scans import Promote, Purge, Recover
+from stage1_mvp.tether import Tether, tie
 from stage1_mvp.workplace import Workplace
 
 log = logging.getLogger("dts.agent")
+
+DIED = 70
+"""Exit code of an agent whose fence is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class Boot:
         self.workplace.leave()
 
 
-def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) -> Boot:
+def compose(settings: Settings, client: Callable[..., Redis], signals: Signals, tether: Tether) -> Boot:
     """Wire one boot. `client` makes a client of the settings' Redis; it takes the options of `connect`."""
     clock, keys = SystemClock(), Keys(settings.namespace)
     ids = Ids(clock)
@@ -118,9 +122,15 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) 
         lost.set()
         kill_marked({"DTS_BOOT": boot}, spare=os.getpid())
 
+    def die() -> None:
+        # Nobody could end our tasks if we froze now. They end here, the rest is as if we had been killed.
+        host.abandon()
+        end_this_boot()
+        os._exit(DIED)
+
     info: dict[str, str | int] = {
         "host": socket.gethostname(),
-        "pid": os.getpid(),
+        "pid": tether.pid,
         "slots": settings.slots,
         "types": ",".join(executors),
     }
@@ -131,6 +141,7 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) 
         clock,
         answer_within=answer_within,
         lost=end_this_boot,
+        promise=tether.promise,
     )
     inbox = SelfAssign(TaskStore(claiming, keys, limits), claiming, agent, boot, held=runs.keys, clock=clock)
     pushed = RedisListQueue(
@@ -146,18 +157,27 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) 
             Purge(store, agent),
             Promote(store, agent),
             Recover(store, agent, boot, workplace),
-            Agent(inbox, runs, executors, slots=settings.slots, drain=settings.drain, hurry=signals.hurry),
+            Agent(
+                inbox,
+                runs,
+                executors,
+                slots=settings.slots,
+                drain=settings.drain,
+                hurry=signals.hurry,
+                idle=tether.nothing_runs,
+            ),
             Intake(pushed, store, agent, ids),
         ],
         clock,
     )
+    tether.when_cut(die)
     return Boot(lease, workplace, host, lost, clients)
 
 
-def run(settings: Settings, client: Callable[..., Redis], signals: Signals) -> None:
+def run(settings: Settings, client: Callable[..., Redis], signals: Signals, tether: Tether) -> None:
     """Be an agent until `signals.stop`; an agent that lost its lease comes back as a new boot."""
     while not signals.stop.is_set():
-        boot = compose(settings, client, signals)
+        boot = compose(settings, client, signals, tether)
         if not boot.begin(signals.stop.wait):
             break
         log.info("ready: %d slots, listening on queue:tasks", settings.slots, extra={"agent": settings.agent})
@@ -184,6 +204,8 @@ def agent(**flags: Any) -> None:
     SIGTERM or Ctrl-C stops it: it takes nothing new, lets its tasks end, then goes. A second one ends the
     tasks at once and hands them back.
 
+    It runs behind a fence, a small parent process that ends its tasks if it freezes or dies, and starts it again.
+
     \b
       DTS_REDIS_URL=redis://127.0.0.1:6379/0 python -m stage1_mvp agent --id agent-1
       redis-cli LPUSH queue:tasks '{"name":"hello","type":"SHELL","content":"echo hi"}'
@@ -192,11 +214,12 @@ def agent(**flags: Any) -> None:
         settings = Settings.load(**flags)
         if not settings.redis_url:
             raise BadSetting("no Redis is named; set DTS_REDIS_URL or give --redis-url redis://127.0.0.1:6379/0")
+        tether = tie()
         logs.to_stderr(settings.log_level)
         signals = Signals()
         _obey(signals)
         _await_fit(settings, signals)
-        run(settings, lambda **options: connect(settings.redis_url, **options), signals)
+        run(settings, lambda **options: connect(settings.redis_url, **options), signals, tether)
     except DtsError as error:
         raise click.ClickException(str(error)) from error
 

@@ -26,6 +26,8 @@ class Holder:
 class LeaseKeeper(Service):
     """Takes the lease before anything else, renews it, and calls `lost` once when it can't be proved.
 
+    `promise` is told each deadline: the time at which what the lease covers must have ended.
+
     The deadline counts from before the request was sent, on our own clock, less a margin: whoever sees the
     lease gone may then be sure that we have noticed too. A request takes at most `answer_within` seconds.
     """
@@ -40,10 +42,11 @@ class LeaseKeeper(Service):
         *,
         answer_within: float,
         lost: Callable[[], None],
+        promise: Callable[[float], None],
     ) -> None:
         self._leases, self._holder, self._seconds = leases, holder, holder.seconds
         self._answer_within = answer_within
-        self._clock, self._lost = clock, lost
+        self._clock, self._lost, self._promise = clock, lost, promise
         self._margin = min(max(0.5, self._seconds / 10), self._seconds / 3)
         self._deadline = 0.0
         self._over = False
@@ -83,7 +86,7 @@ class LeaseKeeper(Service):
         if not self._leases.renew(self._holder.agent, self._holder.boot, self._seconds):
             self._give_up("it ran out, or another boot has it")
             return 1.0
-        self._deadline = sent + self._seconds - self._margin
+        self._hold_from(sent)
         return self._seconds / 5
 
     def close(self) -> None:
@@ -101,11 +104,16 @@ class LeaseKeeper(Service):
         except Unavailable as error:
             self._away, self._waiting_for = True, str(error)
             return False
-        self._deadline = sent + self._seconds - self._margin
+        if taken:
+            self._hold_from(sent)
         self._waiting_for = (
             f"the lease of agent {self._holder.agent!r} is still held; it ends within {self._seconds:g} s"
         )
         return taken
+
+    def _hold_from(self, sent: float) -> None:
+        self._deadline = sent + self._seconds - self._margin
+        self._promise(self._deadline)
 
     def _give_up(self, why: str) -> None:
         self._over = True

@@ -1,6 +1,7 @@
 """Ends a cluster, whatever state it is in, and leaves nothing of it; imports little, for the guard's sake."""
 
 import contextlib
+import signal
 from dataclasses import dataclass
 
 from common.lab.errors import NotUp, UnusableHome, WouldNotStop
@@ -28,6 +29,8 @@ def take_down(home: Home, *, keep_data: bool = False) -> TakenDown:
     with contextlib.suppress(NotUp), lock:
         members = [member for member in reversed(_members(home)) if member.pid and member.process.alive()]
         for member in members:
+            # What is frozen behind its fence could not be stopped by it.
+            member.body.send(signal.SIGCONT)
             end([member.process])
         strays = _end_strays(home)
         home.remove(keep_data=keep_data)
