@@ -121,6 +121,9 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals, 
         runs.end_all(Reason.FENCED)
         lost.set()
         kill_marked({"DTS_BOOT": boot}, spare=os.getpid())
+        if runs.wait_idle(settings.lease):
+            # Nor can anything start again: what is still granted is ended before it begins.
+            tether.nothing_runs()
 
     def die() -> None:
         # Nobody could end our tasks if we froze now. They end here, the rest is as if we had been killed.
@@ -157,15 +160,7 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals, 
             Purge(store, agent),
             Promote(store, agent),
             Recover(store, agent, boot, workplace),
-            Agent(
-                inbox,
-                runs,
-                executors,
-                slots=settings.slots,
-                drain=settings.drain,
-                hurry=signals.hurry,
-                idle=tether.nothing_runs,
-            ),
+            Agent(inbox, runs, executors, slots=settings.slots, drain=settings.drain, hurry=signals.hurry),
             Intake(pushed, store, agent, ids),
         ],
         clock,
@@ -198,7 +193,8 @@ def main() -> None:
 @click.option("--slots", type=int, help="Tasks run at once.  [default: twice the cores]")
 @click.option("--lease", type=float, help="Seconds of silence after which the agent counts as lost.  [default: 15]")
 @click.option("--drain", type=float, help="Seconds that a stopping agent waits for its running tasks.  [default: 60]")
-def agent(**flags: Any) -> None:
+@click.option("--fence/--no-fence", default=True, help="Whether a parent process ends its tasks when it can't.")
+def agent(*, fence: bool, **flags: Any) -> None:
     """Run the agent: takes tasks pushed into queue:tasks and runs them.
 
     SIGTERM or Ctrl-C stops it: it takes nothing new, lets its tasks end, then goes. A second one ends the
@@ -214,7 +210,7 @@ def agent(**flags: Any) -> None:
         settings = Settings.load(**flags)
         if not settings.redis_url:
             raise BadSetting("no Redis is named; set DTS_REDIS_URL or give --redis-url redis://127.0.0.1:6379/0")
-        tether = tie()
+        tether = tie() if fence else Tether()
         logs.to_stderr(settings.log_level)
         signals = Signals()
         _obey(signals)

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from common.contracts import Executor, Inbox
 from common.domain.result import Reason, Result, failure
@@ -20,7 +20,7 @@ class Agent(Service):
     """Runs what its inbox grants, each task in a slot of its own; never more than `slots` at once.
 
     `close` drains: it waits up to `drain` seconds for the running tasks, or until `hurry` is set, then ends
-    what is left; that goes back to PENDING at no cost to its retries. `idle` is called when nothing runs any more.
+    what is left; that goes back to PENDING at no cost to its retries.
     """
 
     name = "agent"
@@ -34,10 +34,9 @@ class Agent(Service):
         slots: int,
         drain: float,
         hurry: threading.Event,
-        idle: Callable[[], None],
     ) -> None:
         self._inbox, self._runs, self._executors = inbox, runs, executors
-        self._slots, self._drain, self._hurry, self._idle = slots, drain, hurry, idle
+        self._slots, self._drain, self._hurry = slots, drain, hurry
 
     def step(self) -> float:
         room = self._runs.wait_for_room(self._slots, TAKE_WITHIN)
@@ -52,7 +51,6 @@ class Agent(Service):
             log.warning("ending %d running tasks; they are handed back", self._runs.executing())
             self._runs.end_all(Reason.AGENT_STOPPED)
         self._runs.wait_idle()
-        self._idle()
 
     def _drained(self) -> bool:
         """Wait for the running tasks as long as we may; short waits, so that a second signal is seen."""

@@ -74,10 +74,10 @@ class Fence:
         deadline = math.inf
         while True:
             wait = None if deadline == math.inf else max(0.0, deadline - time.monotonic())
-            ready, _, _ = select.select([line, self._signals], [], [], wait)
+            ready, _, _ = select.select([line.fileno(), self._signals], [], [], wait)
             if self._signals in ready:
                 self._pass_on()
-            if line in ready:
+            if line.fileno() in ready:
                 told = line.recv(DEADLINE.size)
                 if not told:
                     # Killed: or it would have ended its tasks first, and told us.

@@ -83,7 +83,12 @@ class LeaseKeeper(Service):
             # Another request could not be answered before the lease must count as gone.
             self._give_up("it could not be renewed in time")
             return 1.0
-        if not self._leases.renew(self._holder.agent, self._holder.boot, self._seconds):
+        try:
+            held = self._leases.renew(self._holder.agent, self._holder.boot, self._seconds)
+        except Unavailable:
+            # Whoever needs the store says so. We ask again while there is time, and look at the clock before it is up.
+            return min(self._seconds / 5, max(0.0, self._deadline - self._answer_within - self._clock.monotonic()))
+        if not held:
             self._give_up("it ran out, or another boot has it")
             return 1.0
         self._hold_from(sent)

@@ -82,12 +82,12 @@ class Runs:
     def wait_for_room(self, slots: int, seconds: float) -> int:
         """How many more may be taken; waits up to `seconds` for the first.
 
-        A slot is free when its task has ended. But where ends can't be stored, no more than another `slots`
+        None once all are asked to end. A slot is free when its task has ended. But where ends can't be stored, no more than another `slots`
         are run, for nobody would hear of them.
         """
 
         def room() -> int:
-            return min(slots - self._executing, 2 * slots - len(self._held))
+            return 0 if self._ending else min(slots - self._executing, 2 * slots - len(self._held))
 
         with self._changed:
             self._changed.wait_for(lambda: room() > 0, seconds)

@@ -1,5 +1,6 @@
 """Tether: the agent's end of the line to its fence."""
 
+import contextlib
 import math
 import os
 import socket
@@ -33,11 +34,9 @@ class Tether:
     def promise(self, deadline: float) -> None:
         """Until this monotonic time a lease covers what runs here; later none of it may be alive."""
         if self._line is not None:
-            try:
+            # Where the fence is gone, whoever watches the line sees that too.
+            with contextlib.suppress(OSError):
                 self._line.send(fence.DEADLINE.pack(deadline))
-            except OSError:
-                # The fence is gone; whoever watches the line sees that too.
-                pass
 
     def nothing_runs(self) -> None:
         """There is nothing to fence until the next promise."""
@@ -48,10 +47,8 @@ class Tether:
         self._cut = act
 
     def _watch(self, line: socket.socket) -> None:
-        try:
+        with contextlib.suppress(OSError):
             line.recv(1)
-        except OSError:
-            pass
         self._cut()
 
 
@@ -62,7 +59,7 @@ def tie() -> Tether:
         return Tether(socket.socket(fileno=int(number)))
     if not sys.platform.startswith("linux"):
         return Tether()
-    os.execv(sys.executable, fenced([sys.executable, "-m", "stage1_mvp", *sys.argv[1:]]))
+    return os.execv(sys.executable, fenced([sys.executable, "-m", "stage1_mvp", *sys.argv[1:]]))  # noqa: S606
 
 
 def fenced(command: list[str]) -> list[str]:
