@@ -143,6 +143,7 @@ def down(keep_data: bool) -> None:
     """Stop the cluster in $DTS_HOME (.dts): its members, whatever their tasks left running, and its files.
 
     Nothing waits for running tasks (`dts fault stop agent-1` does). It also clears up what a crash left.
+    Where nothing is up, data that was kept earlier stays.
 
     \b
       dts down

@@ -17,7 +17,7 @@ from typing import Self
 from common.lab import launch
 from common.lab.errors import NoSuchMember, StartFailed, WrongState
 from common.lab.faults import FAULTS, check, inflict
-from common.lab.guard import guarded
+from common.lab.guard import Guard
 from common.lab.home import Home, Member, State
 from common.lab.ports import free_ports, is_free
 from common.lab.processes import Process, find, spawn
@@ -94,16 +94,17 @@ class Cluster:
         cluster = cls(Home(home))
         cluster._claim(stage, profile, sizes, env)
         try:
-            # Only now: what stood in this home before us is not ours to guard.
-            with guarded(home):
-                try:
-                    cluster._start_all(told)
-                    yield cluster
-                finally:
-                    cluster.down()
+            # Only now: what stood in this home before us was not ours to guard.
+            guard = Guard(home)
         except BaseException:
             cluster.down()
             raise
+        try:
+            cluster._start_all(told)
+            yield cluster
+        finally:
+            cluster.down()
+            guard.dismiss()
 
     @classmethod
     @contextmanager

@@ -5,38 +5,31 @@ the owner ends, also by SIGKILL; then the guard does what the owner could not. I
 own, so that Ctrl-C at the terminal does not reach it.
 """
 
-import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 DISMISSED = b"dismissed"
 
 
-@contextlib.contextmanager
-def guarded(home: Path) -> Iterator[None]:
-    """Whatever cluster is in `home` is taken down when this process dies within the block, or leaves it by an error."""
-    guard = _start(home)
-    try:
-        yield
-    except BaseException:
-        guard.communicate()
-        raise
-    guard.communicate(DISMISSED)
+class Guard:
+    """From now on the cluster in `home` is taken down when this process ends, unless it dismisses the guard before."""
 
+    def __init__(self, home: Path) -> None:
+        from common.lab.home import MARK
 
-def _start(home: Path) -> "subprocess.Popen[bytes]":
-    from common.lab.home import MARK
+        # If we ourselves run in a task of another cluster, its end must not take the guard with it.
+        environment = {name: value for name, value in os.environ.items() if name != MARK}
+        command = [sys.executable, "-m", "common.lab.guard", str(home)]
+        quiet = subprocess.DEVNULL
+        self._process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True
+        )
 
-    # If we ourselves run in a task of another cluster, its end must not take the guard with it.
-    environment = {name: value for name, value in os.environ.items() if name != MARK}
-    command = [sys.executable, "-m", "common.lab.guard", str(home)]
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True
-    )
+    def dismiss(self) -> None:
+        """The cluster is gone, and its home may be another's by now: end, and do nothing."""
+        self._process.communicate(DISMISSED)
 
 
 def main(home: Path) -> None:

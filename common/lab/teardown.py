@@ -3,6 +3,7 @@
 import contextlib
 import signal
 from dataclasses import dataclass
+from itertools import groupby
 
 from common.lab.errors import NotUp, UnusableHome, WouldNotStop
 from common.lab.home import MARK, Home, Member
@@ -23,19 +24,27 @@ class TakenDown:
 def take_down(home: Home, *, keep_data: bool = False) -> TakenDown:
     """Stop all members in reverse order and all that they left running, then remove what they wrote.
 
-    Also clears up after a crash. Raises WouldNotStop if a process survives even SIGKILL for some seconds.
+    Also clears up after a crash. Where nothing was up, data that was kept earlier stays.
+    Raises WouldNotStop if a process survives even SIGKILL for some seconds.
     """
-    lock = home.locked() if home.run.is_dir() else contextlib.nullcontext()
-    with contextlib.suppress(NotUp), lock:
-        members = [member for member in reversed(_members(home)) if member.pid and member.process.alive()]
-        for member in members:
-            # What is frozen behind its fence could not be stopped by it.
-            member.body.send(signal.SIGCONT)
-            end([member.process])
+    up = home.run.is_dir()
+    with contextlib.suppress(NotUp), home.locked() if up else contextlib.nullcontext():
+        members = _end_members(home)
         strays = _end_strays(home)
-        home.remove(keep_data=keep_data)
-        return TakenDown([member.name for member in members], strays)
+        home.remove(keep_data=keep_data or not (up or strays))
+        return TakenDown(members, strays)
     return TakenDown([], 0)
+
+
+def _end_members(home: Home) -> list[str]:
+    """End those that are alive, all of one role at once; returns their names in the order in which they went."""
+    alive = [member for member in reversed(_members(home)) if member.pid and member.process.alive()]
+    for member in alive:
+        # What is frozen behind its fence could not be stopped by it.
+        member.body.send(signal.SIGCONT)
+    for _, peers in groupby(alive, key=lambda member: member.role):
+        end([member.process for member in peers])
+    return [member.name for member in alive]
 
 
 def _members(home: Home) -> list[Member]:

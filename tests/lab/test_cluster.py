@@ -191,9 +191,10 @@ def test_members_get_the_settings_of_whoever_started_them_also_when_they_start_a
     monkeypatch.chdir(home.parent)
     cluster = Cluster.up(home, stage_of(shell("odd-1", told)), env={"DTS_GRACE": "2"})
     monkeypatch.undo()
+    line = f"7 2 {home}/cluster.data/odd-1 EDITOR,{MARK}\n"
+    until(lambda: (home.parent / "told").exists() and (home.parent / "told").read_text() == line)
     cluster.fault("kill", "odd-1")
     cluster.start("odd-1")
-    line = f"7 2 {home}/cluster.data/odd-1 EDITOR,{MARK}\n"
     until(lambda: (home.parent / "told").read_text() == 2 * line)
     cluster.down()
 
@@ -272,7 +273,7 @@ def test_a_member_that_does_not_stop_in_time_is_told(home: Path, monkeypatch: py
 def test_members_stop_in_the_reverse_of_the_order_in_which_they_start(home: Path, tmp_path: Path) -> None:
     text = f"trap 'echo {{}} >> {tmp_path}/order; exit' TERM; touch {tmp_path}/{{}}; while :; do sleep 0.01; done"
     names = ("first", "second", "third")
-    cluster = Cluster.up(home, stage_of(*(shell(name, text.format(name, name)) for name in names)))
+    cluster = Cluster.up(home, stage_of(*(shell(name, text.format(name, name), role=name) for name in names)))
     until(lambda: all((tmp_path / name).exists() for name in names))
     assert cluster.down().members == ["third", "second", "first"]
     assert (tmp_path / "order").read_text() == "third\nsecond\nfirst\n"
@@ -353,6 +354,7 @@ def test_data_that_is_kept_is_there_when_it_comes_up_again(home: Path, embedded:
     with connect(first.redis_url) as redis:
         redis.set("kept", "yes")
     first.down(keep_data=True)
+    assert first.down().members == [], "a second down finds nothing up, and leaves the data"
     second = Cluster.up(home, SERVERS_ONLY, embedded)
     with connect(second.redis_url) as redis:
         assert redis.get("kept") == "yes"
