@@ -41,6 +41,7 @@ from stage1_mvp.lease import Holder, LeaseKeeper
 from stage1_mvp.reporter import Reporter, StoreReport
 from stage1_mvp.runs import Runs
 from stage1_mvp.scans import Promote, Purge, Recover
+from stage1_mvp.spool import Spool
 from stage1_mvp.tether import Tether, tie
 from stage1_mvp.workplace import Workplace
 
@@ -115,6 +116,7 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals, 
         ),
     )
     runs, lost = Runs(), threading.Event()
+    report, spool = StoreReport(store, agent), Spool(settings.home / "spool" / agent, boot)
 
     def end_this_boot() -> None:
         # From here on another may start these tasks: nothing of them may go on, not even in a grace.
@@ -156,10 +158,10 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals, 
         [
             lease,
             Control(connected(), store, agent, runs, clock),
-            Reporter(runs, StoreReport(store, agent), clock, signals.hurry),
+            Reporter(runs, report, spool, clock, signals.hurry),
             Purge(store, agent),
             Promote(store, agent),
-            Recover(store, agent, boot, workplace),
+            Recover(store, agent, boot, workplace=workplace, replay=lambda: spool.replay(report)),
             Agent(inbox, runs, executors, slots=settings.slots, drain=settings.drain, hurry=signals.hurry),
             Intake(pushed, store, agent, ids),
         ],
