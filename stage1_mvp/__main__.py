@@ -128,8 +128,8 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals, 
             tether.nothing_runs()
 
     def die() -> None:
-        # Nobody could end our tasks if we froze now. They end here, the rest is as if we had been killed.
-        host.abandon()
+        # Nobody could end our tasks if we froze now. They end here; all else is as if we had been killed.
+        runs.fall_silent()
         end_this_boot()
         os._exit(DIED)
 
@@ -212,7 +212,13 @@ def agent(*, fence: bool, **flags: Any) -> None:
         settings = Settings.load(**flags)
         if not settings.redis_url:
             raise BadSetting("no Redis is named; set DTS_REDIS_URL or give --redis-url redis://127.0.0.1:6379/0")
+<<<<<<< HEAD
         tether = tie() if fence else Tether()
+=======
+        # What is wrong with them is said now, not when Redis can be reached at last.
+        connect(settings.redis_url).close()
+        load_executors(settings.executors, ExecutorContext(settings.home))
+>>>>>>> main
         logs.to_stderr(settings.log_level)
         signals = Signals()
         _obey(signals)
@@ -227,7 +233,8 @@ def _await_fit(settings: Settings, signals: Signals) -> None:
     said = False
     while not signals.stop.is_set():
         try:
-            refuse_unfit(connect(settings.redis_url), settings.durability)
+            with connect(settings.redis_url) as client:
+                refuse_unfit(client, settings.durability)
             return
         except Unavailable as error:
             if not said:

@@ -4,8 +4,13 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
+
+from redis import Redis
 
 from common.lab.ports import LOOPBACK
+from common.lab.servers import redis_url
+from common.transports.redis_client import connect
 
 ENOUGH = 65_536
 
@@ -17,6 +22,7 @@ class Severing:
         self._to = port
         self._listener = socket.create_server((LOOPBACK, 0))
         self.port = int(self._listener.getsockname()[1])
+        self._clients: list[Redis] = []
         self._fatal: bytes | None = None
         self._closed_after = False
         self.lost = 0
@@ -28,7 +34,19 @@ class Severing:
         self._closed_after = and_close
         self._fatal = command
 
+    def client(self, **options: Any) -> Redis:
+        """A new client that goes this way; takes the options of `connect`."""
+        client = connect(redis_url(self.port), **options)
+        self._clients.append(client)
+        return client
+
     def close(self) -> None:
+        """Let nobody through any more, and end the clients."""
+        self._refuse()
+        for client in self._clients:
+            client.close()
+
+    def _refuse(self) -> None:
         # Closing alone would not wake the thread that waits in accept.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -55,7 +73,7 @@ class Severing:
     def _lose(self, command: bytes) -> None:
         self._fatal = None
         if self._closed_after:
-            self.close()
+            self._refuse()
         with socket.create_connection((LOOPBACK, self._to)) as server:
             server.sendall(command)
             server.recv(ENOUGH)

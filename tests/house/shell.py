@@ -103,7 +103,7 @@ class Shell:
         self._bash.wait(10)
         os.close(self._terminal)
 
-    def run(self, command: str, within: float = 30.0) -> str:
+    def run(self, command: str, within: float = 60.0) -> str:
         """Type it, and return what it printed."""
         assert self._bash.stdin
         self._bash.stdin.write(f"{{ {command}\n}} </dev/null; printf '\\001'\n")

@@ -13,7 +13,7 @@ from tests.house.pages import ROOT
 from tests.house.shell import Shell, Typed, excerpts_on, typed_on
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["README.md", "docs/quick-start.md", "stage1_mvp/README.md"])
 def test_what_a_page_tells_to_type_prints_what_it_says(
     name: str, tmp_path: Path, binary_of: Callable[[str], Path]
@@ -30,7 +30,7 @@ def test_what_a_page_tells_to_type_prints_what_it_says(
             shell.run("dts down")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_what_the_readme_shows_of_the_demo_is_what_it_prints(tmp_path: Path, binary_of: Callable[[str], Path]) -> None:
     binary_of("embedded")
     excerpts = list(excerpts_on(ROOT / "README.md"))

@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+ENDLESS_AT_FIRST = "$((TASK_ATTEMPT > 1 ? 0 : 60))"
+
 
 @dataclass(frozen=True)
 class Line:
@@ -20,8 +22,10 @@ class Journal:
         self._path.touch()
         self._locks = directory
 
-    def task(self, seconds: float = 0.0) -> str:
+    def task(self, seconds: float | str = 0) -> str:
         """A command line that notes its start and its end, and whether another attempt of its task lives meanwhile.
+
+        `seconds` in between may be ENDLESS_AT_FIRST.
 
         All that an attempt starts holds its lock, so it is free only when the last of it is gone.
         """

@@ -13,7 +13,7 @@ from common.lab.until import until
 from tests.servers import ServerAt
 from tests.stage1.conftest import StartAgent
 from tests.stage1.desk import Desk
-from tests.stage1.journal import Journal
+from tests.stage1.journal import ENDLESS_AT_FIRST, Journal
 from tests.stage1.processes import gone
 
 LEASE = 1.2
@@ -35,7 +35,7 @@ def test_what_a_killed_agent_ran_is_ended_and_runs_again(
 ) -> None:
     agent = agents(server.url, lease=LEASE).ready()
     boot = str(person.redis.hget(person.keys.agent("agent-1"), "boot"))
-    task_id = person.push("echo $$; " + journal.task(1.5))
+    task_id = person.push("echo $$; " + journal.task(ENDLESS_AT_FIRST))
     escaped = person.push("setsid sh -c 'echo $$; exec sleep 60' & wait")
     pids = [pid_in(person, task_id), pid_in(person, escaped)]
     left = person.running(task_id)
@@ -111,7 +111,7 @@ def test_a_frozen_agent_is_replaced_and_ends_itself_when_it_wakes(
     server: ServerAt, person: Desk, agents: StartAgent, journal: Journal
 ) -> None:
     first = agents(server.url, fenced=False, lease=LEASE).ready()
-    task_id = person.push("echo $$; " + journal.task(1.0))
+    task_id = person.push("echo $$; " + journal.task(ENDLESS_AT_FIRST))
     pid = pid_in(person, task_id)
 
     first.freeze()

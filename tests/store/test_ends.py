@@ -127,6 +127,14 @@ def test_a_task_is_given_up_when_its_agents_keep_dying(redis: Redis, life: Life)
     assert json.loads(note) | {"taskId": task_id, "lost": 3} == json.loads(note)
 
 
+def test_only_so_many_notes_on_given_up_tasks_are_kept(redis: Redis, life: Life) -> None:
+    task_id = life.running(on_agent_lost="fail")
+    redis.rpush("tasks:dead", *["{}"] * 10_000)
+    lose(life, task_id)
+    assert redis.llen("tasks:dead") == 10_000
+    assert task_id in str(redis.lindex("tasks:dead", 0))
+
+
 def test_a_task_may_ask_to_fail_when_its_agent_is_lost(life: Life) -> None:
     task_id = life.running(on_agent_lost="fail", retries=3)
     assert lose(life, task_id) == (Answer.OK, Status.FAILED)

@@ -14,7 +14,6 @@ from common.domain.task import Submission
 from common.store.leases import Leases
 from common.store.scripts import source
 from common.store.tasks import Assignment, Attempt, TaskStore
-from common.transports.redis_client import connect
 from tests.servers import ServerAt
 from tests.severing import Severing, severing
 from tests.store.invariants import assert_consistent
@@ -91,7 +90,7 @@ def lose(verb: str, server: ServerAt, way: Severing) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_is_asked_again(verb: str, server: ServerAt, way: Severing, life: Life) -> None:
     before, ask, answer = VERBS[verb]
-    store = TaskStore(connect(f"redis://127.0.0.1:{way.port}", repeats=0))
+    store = TaskStore(way.client(repeats=0))
     if before:
         life.reach(before, task_id="t", retries=1)
     lose(verb, server, way)
@@ -107,7 +106,7 @@ def test_a_verb_is_asked_again(verb: str, server: ServerAt, way: Severing, life:
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_ordinary_client_asks_again_by_itself(verb: str, server: ServerAt, way: Severing, life: Life) -> None:
     before, ask, answer = VERBS[verb]
-    store = TaskStore(connect(f"redis://127.0.0.1:{way.port}"))
+    store = TaskStore(way.client())
     if before:
         life.reach(before, task_id="t", retries=1)
     lose(verb, server, way)
@@ -117,7 +116,7 @@ def test_an_ordinary_client_asks_again_by_itself(verb: str, server: ServerAt, wa
 
 def test_a_claim_whose_answer_was_lost_is_found_in_the_store(server: ServerAt, way: Severing, life: Life) -> None:
     life.submit(task_id="t")
-    store = TaskStore(connect(f"redis://127.0.0.1:{way.port}", blocking=True))
+    store = TaskStore(way.client(blocking=True))
     lose("claim", server, way)
     with pytest.raises(Unanswered):
         store.claim(AGENT, BOOT, 10)
@@ -127,7 +126,7 @@ def test_a_claim_whose_answer_was_lost_is_found_in_the_store(server: ServerAt, w
 
 
 def test_a_lease_whose_answer_was_lost_is_held(server: ServerAt, way: Severing) -> None:
-    leases = Leases(connect(f"redis://127.0.0.1:{way.port}", repeats=0), TaskStore(server.client()).keys)
+    leases = Leases(way.client(repeats=0), TaskStore(server.client()).keys)
     lose("lease", server, way)
     with pytest.raises(Unanswered):
         leases.take("agent-2", "boot-2", 60, {})

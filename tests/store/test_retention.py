@@ -55,7 +55,10 @@ def test_a_task_that_is_not_over_stays_however_old_it_is(redis: Redis, life: Lif
     assert life.store.purge("scan") == 0
 
 
-def test_a_task_that_is_retried_meanwhile_stays(redis: Redis, life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("cancelled_again", [False, True])
+def test_a_task_that_is_retried_meanwhile_stays(
+    cancelled_again: bool, redis: Redis, life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task_id = life.cancelled()
     age(redis, Status.CANCELLED, task_id)
     ask = life.store._scripts.call
@@ -64,12 +67,21 @@ def test_a_task_that_is_retried_meanwhile_stays(redis: Redis, life: Life, monkey
         if name == "purge":
             monkeypatch.undo()
             life.store.retry([task_id], "somebody")
+            if cancelled_again:
+                life.store.cancel([task_id], "somebody")
         return ask(name, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(life.store._scripts, "call", after_a_retry)
     assert life.store.purge("scan") == 0
-    assert life.task(task_id).status is Status.PENDING
-    life.claim(task_id)
+    assert life.task(task_id).status is (Status.CANCELLED if cancelled_again else Status.PENDING)
+
+
+def test_an_index_that_lies_costs_no_live_task(redis: Redis, life: Life) -> None:
+    task_id = life.running()
+    redis.zadd("tasks:CANCELLED", {task_id: 1})
+    assert life.store.purge("scan") == 0
+    assert life.task(task_id).status is Status.RUNNING
+    redis.zrem("tasks:CANCELLED", task_id)
 
 
 def test_a_retried_task_has_its_whole_time_again(redis: Redis, life: Life) -> None:

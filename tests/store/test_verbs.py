@@ -214,7 +214,7 @@ def task_in(state: str, life: Life) -> Task:
 
 
 NEWER = "boot-2"
-OTHER, OTHER_BOOT = "agent-2", "boot-9"
+OTHER, OTHER_BOOT = "agent-2", BOOT  # so that only its name tells it apart
 ABSENT = Task("subject", TaskSpec(content="true"), Status.RUNNING, attempt=1, agent=AGENT, boot=BOOT)
 
 

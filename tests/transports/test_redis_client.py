@@ -61,12 +61,11 @@ def test_a_client_finds_its_server_again(own_redis: OwnRedis) -> None:
 def test_an_ordinary_client_repeats_and_a_blocking_one_tells_that_the_answer_was_lost(own_redis: OwnRedis) -> None:
     server = own_redis()
     with severing(server.port) as way:
-        url = f"redis://127.0.0.1:{way.port}"
         way.lose_the_answer_to(b"INCR")
-        assert ask(connect(url)) == 2
+        assert ask(way.client()) == 2
         way.lose_the_answer_to(b"INCR")
         with pytest.raises(Unanswered) as told:
-            ask(connect(url, blocking=True))
+            ask(way.client(blocking=True))
         assert told.value.may_have_happened
         assert server.client().get("asked") == "3"
 
@@ -74,7 +73,7 @@ def test_an_ordinary_client_repeats_and_a_blocking_one_tells_that_the_answer_was
 def test_an_answer_lost_is_in_doubt_even_if_the_repeat_was_never_sent(own_redis: OwnRedis) -> None:
     server = own_redis()
     with severing(server.port) as way:
-        client = connect(f"redis://127.0.0.1:{way.port}")
+        client = way.client()
         ask(client)
         way.lose_the_answer_to(b"INCR", and_close=True)
         with pytest.raises(Unanswered):

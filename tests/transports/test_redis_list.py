@@ -14,8 +14,7 @@ from common.domain.errors import BadMessage, CorruptTask, Unanswered, Unavailabl
 from common.domain.ids import Ids
 from common.lab.until import until
 from common.store.keys import Keys
-from common.store.scripts import source
-from common.transports.redis_client import connect
+from common.store.scripts import Scripts, source
 from common.transports.redis_list import RedisListQueue
 from tests.servers import ServerAt
 from tests.severing import Severing, severing
@@ -62,7 +61,7 @@ def way(server: ServerAt) -> Iterator[Severing]:
 
 @pytest.fixture
 def queue(way: Severing) -> RedisListQueue[str]:
-    return queue_on(connect(f"redis://127.0.0.1:{way.port}", blocking=True))
+    return queue_on(way.client(blocking=True))
 
 
 def test_a_take_whose_answer_was_lost_is_given_again(queue: RedisListQueue[str], way: Severing) -> None:
@@ -79,7 +78,7 @@ def test_what_moved_while_waiting_in_a_lost_answer_is_given(queue: RedisListQueu
     assert bodies(queue.take(1, 0)) == ["1"]
     queue.ack()
     way.lose_the_answer_to(b"BRPOPLPUSH")
-    threading.Timer(0.05, queue_on(connect(f"redis://127.0.0.1:{way.port}")).put, [["2"]]).start()
+    threading.Timer(0.05, queue_on(way.client()).put, [["2"]]).start()
     with pytest.raises(Unanswered):
         queue.take(1, 2)
     assert way.lost == 1
@@ -132,6 +131,17 @@ def test_an_ack_after_a_take_that_failed_settles_nothing_unseen(queue: RedisList
         queue.take(10, 0)
     queue.ack()
     assert bodies(queue.take(10, 0)) == ["2"]
+
+
+def test_a_take_that_was_given_up_and_came_late_is_found_at_the_next_ack(redis: Redis, keys: Keys) -> None:
+    queue = queue_on(redis)
+    queue.put(["1", "2", "3"])
+    assert bodies(queue.take(1, 0)) == ["1"]
+    moving, held = keys.moving(keys.tasks_queue, "agent-1"), keys.held(keys.tasks_queue, "agent-1")
+    Scripts(redis, keys).call("take", "agent-1", [keys.tasks_queue, moving, held], [IDS.new()])
+    queue.ack()
+    assert bodies(queue.take(1, 0)) == ["2"]
+    assert bodies(queue.take(1, 0)) == ["3"]
 
 
 def test_a_message_that_is_to_come_again_may_be_rejected_before(queue: RedisListQueue[str], way: Severing) -> None:

@@ -1,0 +1,91 @@
+"""What the kernel's control groups would let an agent do here: end a task's processes for sure, and limit them."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.doctor.verdicts import Checked, ok, unknown, warn
+
+NAME = "cgroups"
+LIMITS = ("memory", "pids")
+_KILL_SINCE = (5, 14)
+"""The first kernel that has cgroup.kill."""
+_ADVICE = (
+    "where there is systemd: systemd-run --user -p Delegate=yes …, or Delegate=yes in the agent's unit; in a "
+    "container: a writable /sys/fs/cgroup. Without, a process that escapes its task is found by its mark in /proc"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """One mounted hierarchy, and where in it a process stands. `controllers` is empty for version 2."""
+
+    directory: Path
+    controllers: frozenset[str]
+
+    @property
+    def writable(self) -> bool:
+        return os.access(self.directory, os.W_OK | os.X_OK)
+
+
+def check_cgroups(proc: Path = Path("/proc"), kernel: str | None = None) -> Checked:
+    """Looks only; makes nothing. `proc` and `kernel` (its release) are those of this machine."""
+    try:
+        hierarchies = list(_hierarchies(proc))
+    except (OSError, ValueError, IndexError) as error:
+        return unknown(NAME, f"this machine does not say: {error}", _ADVICE)
+    kill = any(_kills(one, kernel or os.uname().release) for one in hierarchies if not one.controllers and one.writable)
+    limits = sorted({name for one in hierarchies if one.writable for name in _limits(one)})
+    seen = f"{'cgroup.kill' if kill else 'no cgroup.kill'}; limits of {' and '.join(limits) or 'nothing'}"
+    where = ", ".join(
+        str(one.directory) for one in hierarchies if one.writable and (not one.controllers or _limits(one))
+    )
+    if kill and len(limits) == len(LIMITS):
+        return ok(NAME, f"{seen} ({where})")
+    return warn(NAME, f"{seen} ({where or 'none that may be written'})", _ADVICE)
+
+
+def _hierarchies(proc: Path) -> Iterator[Hierarchy]:
+    """Raises OSError, ValueError or IndexError where these files are not as Linux writes them."""
+    paths = {}
+    for line in (proc / "self" / "cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        paths[controllers] = path
+    for line in (proc / "self" / "mountinfo").read_text().splitlines():
+        mount, _, source = line.partition(" - ")
+        kind, _, options = source.split(" ", 2)
+        root, point = mount.split(" ")[3:5]
+        if kind == "cgroup2" and "" in paths:
+            yield Hierarchy(_inside(point, root, paths[""]), frozenset())
+        elif kind == "cgroup":
+            own = next(
+                (names for names in paths if names and set(names.split(",")) <= set(options.split(" ")[-1].split(","))),
+                "",
+            )
+            if own:
+                yield Hierarchy(_inside(point, root, paths[own]), frozenset(own.split(",")))
+
+
+def _inside(point: str, root: str, path: str) -> Path:
+    """The directory of a group in a mount that shows the part of its hierarchy below `root`."""
+    point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), point)
+    inside = path.removeprefix(root) if root != "/" else path
+    return Path(point, inside.lstrip("/"))
+
+
+def _kills(group: Hierarchy, kernel: str) -> bool:
+    """The root of all groups has no cgroup.kill, but those made below it do."""
+    number = re.match(r"(\d+)\.(\d+)", kernel)
+    known = number is not None and (int(number[1]), int(number[2])) >= _KILL_SINCE
+    return known or (group.directory / "cgroup.kill").exists()
+
+
+def _limits(group: Hierarchy) -> set[str]:
+    if group.controllers:
+        return set(LIMITS) & group.controllers
+    try:
+        return set(LIMITS) & set((group.directory / "cgroup.controllers").read_text().split())
+    except OSError:
+        return set()

@@ -1,0 +1,48 @@
+"""Do the places in which a task stands agree with its hash?"""
+
+from collections.abc import Iterator
+
+from common.doctor.facts import Facts
+from common.doctor.rules import EXPIRY, GHOSTS, HASHES, INDEXES, QUEUES, Finding
+from common.domain.status import Status
+from common.store.keys import Keys
+
+
+def misplaced(facts: Facts, keys: Keys) -> Iterator[Finding]:
+    """Each way in which they don't."""
+    if not facts.there:
+        if facts.places:
+            yield Finding(GHOSTS, facts.task_id, f"stands in {_list(facts.places)}, and there is no such task")
+        return
+    if facts.type != "hash":
+        yield Finding(HASHES, facts.task_id, f"its key holds a {facts.type}, not a hash")
+    elif facts.status is None:
+        yield Finding(HASHES, facts.task_id, f"its status is {facts.fields.status!r}, which is none")
+    else:
+        yield from _in_indexes(facts, facts.status, keys)
+        yield from _in_queues(facts, facts.status, keys)
+    if facts.expiring:
+        yield Finding(EXPIRY, facts.task_id, f"has a TTL: {_list(facts.expiring)}")
+
+
+def _in_indexes(facts: Facts, status: Status, keys: Keys) -> Iterator[Finding]:
+    own = {keys.index(status), keys.all}
+    missing, wrong = own - facts.places, (facts.places & set(keys.indexes)) - own
+    if missing:
+        yield Finding(INDEXES, facts.task_id, f"{status}, and not in {_list(missing)}")
+    elif wrong:
+        yield Finding(INDEXES, facts.task_id, f"{status}, and in {_list(wrong)}")
+
+
+def _in_queues(facts: Facts, status: Status, keys: Keys) -> Iterator[Finding]:
+    queues = {keys.pending, keys.delayed} & facts.places
+    if status is Status.PENDING and not queues:
+        yield Finding(QUEUES, facts.task_id, "PENDING, and in no queue")
+    elif status is not Status.PENDING and queues:
+        yield Finding(QUEUES, facts.task_id, f"{status}, and in {_list(queues)}")
+    elif len(queues) > 1:
+        yield Finding(QUEUES, facts.task_id, "in both queues")
+
+
+def _list(names: frozenset[str] | set[str]) -> str:
+    return ", ".join(sorted(names))

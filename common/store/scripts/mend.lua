@@ -1,0 +1,90 @@
+-- mend: what stands about a task beside its hash is made what the hash says. The hash is the truth and stays as it is.
+-- Repeating it changes nothing.
+-- KEYS  8 tasks:all  9 queue:pending  10 queue:delayed  11 bell:pending, then per task: hash, history,
+--       request (the hash again if none)
+-- ARGV  per task, from 3 on: id, status and updatedAt as the asker saw them ('' where there was no such task),
+--       requestId or '', and in ms since 1970, '' for now: when it was made, when it got to its status
+-- Returns per task what was done, in words; nothing where it is sound, not as the asker saw it, or can't be read.
+local done
+
+local function leaves(place, id)
+  if redis.call('ZREM', place, id) == 1 then
+    done[#done + 1] = 'taken out of ' .. place
+  end
+end
+
+local function enters(place, id, ms)
+  if redis.call('ZADD', place, 'NX', tonumber(ms) or now, id) == 1 then
+    done[#done + 1] = 'put into ' .. place
+  end
+end
+
+local function stands_in_one_queue(id)
+  if not redis.call('ZSCORE', KEYS[9], id) and not redis.call('ZSCORE', KEYS[10], id) then
+    ready(KEYS[9], KEYS[11], id)
+    done[#done + 1] = 'put into ' .. KEYS[9]
+  elseif redis.call('ZSCORE', KEYS[9], id) then
+    leaves(KEYS[10], id)
+  end
+end
+
+local function stays(key)
+  if redis.call('PERSIST', key) == 1 then
+    done[#done + 1] = 'made to stay: ' .. key
+  end
+end
+
+local function remembered(task, request, id, request_id)
+  local found = fields(task, 'requestId', 'digest')
+  if request_id ~= '' and found[1] == request_id and found[2]
+    and redis.call('SET', request, id .. ' ' .. found[2], 'NX') then
+    done[#done + 1] = 'written: ' .. request
+  end
+end
+
+local function forget(id)
+  for _, place in pairs(index) do
+    leaves(place, id)
+  end
+  leaves(KEYS[8], id)
+  leaves(KEYS[9], id)
+  leaves(KEYS[10], id)
+end
+
+local function mend(task, history, request, id, status, updated, request_id, made, reached)
+  local found = fields(task, 'status', 'attempt', 'updatedAt')
+  if status == '' then
+    if redis.call('EXISTS', task) == 0 then
+      forget(id)
+    end
+    return
+  elseif found[1] ~= status or found[3] ~= updated or not index[status] or not tonumber(found[2]) then
+    return
+  end
+  for name, place in pairs(index) do
+    if name ~= status then
+      leaves(place, id)
+    end
+  end
+  enters(index[status], id, reached)
+  enters(KEYS[8], id, made)
+  if status == 'PENDING' then
+    stands_in_one_queue(id)
+  else
+    leaves(KEYS[9], id)
+    leaves(KEYS[10], id)
+  end
+  stays(task)
+  stays(history)
+  remembered(task, request, id, request_id)
+end
+
+local answers = {}
+local k = 12
+for at = 3, #ARGV, 6 do
+  done = {}
+  mend(KEYS[k], KEYS[k + 1], KEYS[k + 2], unpack(ARGV, at, at + 5))
+  answers[#answers + 1] = done
+  k = k + 3
+end
+return answers
