@@ -212,13 +212,10 @@ def agent(*, fence: bool, **flags: Any) -> None:
         settings = Settings.load(**flags)
         if not settings.redis_url:
             raise BadSetting("no Redis is named; set DTS_REDIS_URL or give --redis-url redis://127.0.0.1:6379/0")
-<<<<<<< HEAD
-        tether = tie() if fence else Tether()
-=======
         # What is wrong with them is said now, not when Redis can be reached at last.
         connect(settings.redis_url).close()
         load_executors(settings.executors, ExecutorContext(settings.home))
->>>>>>> main
+        tether = tie() if fence else Tether()
         logs.to_stderr(settings.log_level)
         signals = Signals()
         _obey(signals)
