@@ -88,8 +88,8 @@ class Runs:
     def wait_for_room(self, slots: int, seconds: float) -> int:
         """How many more may be taken; waits up to `seconds` for the first.
 
-        None once all are asked to end. A slot is free when its task has ended. But where ends can't be
-        stored, no more than another `slots` are run, for nobody would hear of them.
+        A slot is free when its task has ended. But where ends can't be stored, no more than another `slots`
+        are run, for nobody would hear of them; and after `end_all` nothing is, for it would be ended at once.
         """
 
         def room() -> int:

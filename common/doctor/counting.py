@@ -16,8 +16,8 @@ LATE = 600.0
 def counted(redis: Redis, keys: Keys, retention: float) -> Iterator[Finding]:
     """All of it; `retention` is in seconds. Raises Unavailable."""
     for rule, key, what in (
-        (LETTERS, keys.dead_letters(keys.tasks_queue), "messages nobody could read"),
-        (GIVEN_UP, keys.dead, "tasks given up"),
+        (LETTERS, keys.dead_letters(keys.tasks_queue), "that nobody could read"),
+        (GIVEN_UP, keys.dead, "given up"),
     ):
         with redis_errors():
             count = redis.llen(key) if redis.type(key) == "list" else 0
@@ -28,4 +28,4 @@ def counted(redis: Redis, keys: Keys, retention: float) -> Iterator[Finding]:
         for status in sorted(FINAL):
             before = (now - retention - LATE) * 1000
             if count := redis.zcount(keys.index(status), "-inf", before):
-                yield Finding(RETENTION, keys.index(status), f"{count} tasks ended longer ago than {retention:g} s")
+                yield Finding(RETENTION, keys.index(status), f"{count} ended longer ago than {retention:g} s")

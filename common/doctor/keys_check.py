@@ -53,7 +53,7 @@ class KeyCheck:
         """Note how many keys were none of dts', once all are through."""
         if self._foreign_count:
             some = ", ".join(self._foreign) + (", …" if self._foreign_count > len(self._foreign) else "")
-            self._tally.add(Finding(FOREIGN, space.pattern, f"{self._foreign_count} keys: {some}"))
+            self._tally.add(Finding(FOREIGN, space.pattern, f"{self._foreign_count} of others: {some}"))
 
     def _twice(self, look: Callable[[Sequence[Key]], Iterable[Finding]], keys: Sequence[Key]) -> None:
         suspects = {finding.subject for finding in look(keys)}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from common.doctor.examination import Examination
-from common.doctor.rules import AGENTS, HASHES, HISTORIES, RULES, Finding, Group
+from common.doctor.rules import AGENTS, HASHES, HISTORIES, RULES, Finding, Group, Rule
 from common.doctor.server import NAMES
 from common.doctor.verdicts import Checked, Verdict, unknown
 
@@ -48,18 +48,14 @@ class Report:
         if not group.count:
             finished = self.examination is not None and self.examination.finished
             return Checked(rule.name, Verdict.OK, self._sound(group)) if finished else unknown(rule.name, self.why)
-        some = ", ".join(finding.subject for finding in group.findings[:NAMED])
-        repaired = f", {group.repaired} repaired" if group.repaired else ""
-        seen = f"{group.count} found{repaired}: {some}{', …' if group.count > NAMED else ''}"
-        return Checked(rule.name, group.verdict, seen, "" if group.verdict is Verdict.OK else self._advice(group))
+        return Checked(
+            rule.name, group.verdict, _seen(group), "" if group.verdict is Verdict.OK else self._advice(rule)
+        )
 
-    def _advice(self, group: Group) -> str:
-        repair = f"`dts doctor --repair` {group.rule.repair}" if group.rule.repair and not self._repairing else ""
-        return "; ".join(filter(None, (group.rule.advice, repair)))
-
-    @property
-    def _repairing(self) -> bool:
-        return self.examination is not None and self.examination.repairs
+    def _advice(self, rule: Rule) -> str:
+        repairs = self.examination is not None and self.examination.repairs
+        repair = f"`dts doctor --repair` {rule.repair}" if rule.repair and not repairs else ""
+        return "; ".join(filter(None, (repair, rule.advice)))
 
     def _sound(self, group: Group) -> str:
         examination = self.examination
@@ -70,3 +66,12 @@ class Report:
         if group.rule is AGENTS:
             return f"{group.rule.holds}: {', '.join(examination.agents)}"
         return group.rule.holds
+
+
+def _seen(group: Group) -> str:
+    if group.count == 1:
+        (finding,) = group.findings
+        return f"{finding.subject}: {finding.done or finding.seen}"
+    some = ", ".join(finding.subject for finding in group.findings[:NAMED])
+    repaired = f", {group.repaired} repaired" if group.repaired else ""
+    return f"{group.count} found{repaired}: {some}{', …' if group.count > NAMED else ''}"

@@ -89,7 +89,8 @@ class Standing:
 
 
 def _uncovered(facts: Facts, boot: str) -> Finding:
-    instead = f"lives as another boot, {boot}, which has not taken it back" if boot else "holds no lease"
     said = facts.fields
-    held = f"{said.status}, attempt {said.attempt}, with agent {said.agent!r} as boot {said.boot!r}"
-    return Finding(LEASES, facts.task_id, f"{held}, which {instead}")
+    gone = f"lives as another boot, {boot}, and has not taken it back" if boot else "holds no lease"
+    return Finding(
+        LEASES, facts.task_id, f"agent {said.agent!r} {gone}: {said.status}, attempt {said.attempt}, boot {said.boot!r}"
+    )

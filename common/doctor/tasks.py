@@ -1,6 +1,7 @@
 """Looks at tasks batch by batch, makes sure of what it suspects, and mends what is safe to mend."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
@@ -19,6 +20,8 @@ BATCH = 100
 """Tasks per look: Redis serves nobody else meanwhile."""
 READ_AT_ONCE = 20
 """Tasks that are read as a whole in one round trip; one may be a megabyte."""
+
+DOUBTFUL = "left so, for its hash or its history is in doubt"
 
 
 class TaskCheck:
@@ -50,23 +53,24 @@ class TaskCheck:
             self._settle(facts, [finding for finding in again if finding.place in before])
 
     def _settle(self, facts: Sequence[Facts], findings: Sequence[Finding]) -> None:
-        done = self._mend(facts, findings) if self._repair else {}
-        left = self._left(done)
-        for finding in findings:
-            if done.get(finding.subject) and finding.place not in left:
-                self._tally.repaired(finding, done[finding.subject])
-            else:
-                self._tally.add(finding)
-
-    def _mend(self, facts: Sequence[Facts], findings: Sequence[Finding]) -> dict[str, str]:
-        """Set right what is safe; returns what was done, by task."""
         # The hash is the truth only where nothing speaks against it: a status that somebody wrote there by hand
         # would let a task run that runs already.
         doubtful = {finding.subject for finding in findings if finding.rule in (HASHES, HISTORIES)}
         suspects = {finding.subject for finding in findings} - doubtful
-        mended = [one for one in facts if one.task_id in suspects]
-        done = self._looker.mend(mended) if mended else []
-        return {one.task_id: words for one, words in zip(mended, done, strict=True) if words}
+        done = self._mend([one for one in facts if one.task_id in suspects]) if self._repair else {}
+        left = self._left(done)
+        for finding in findings:
+            if done.get(finding.subject) and finding.place not in left:
+                self._tally.repaired(finding, done[finding.subject])
+            elif self._repair and finding.rule.repair and finding.subject in doubtful:
+                self._tally.add(replace(finding, seen=f"{finding.seen}; {DOUBTFUL}"))
+            else:
+                self._tally.add(finding)
+
+    def _mend(self, tasks: Sequence[Facts]) -> dict[str, str]:
+        """Set right what is safe; returns what was done, by task."""
+        done = self._looker.mend(tasks) if tasks else []
+        return {one.task_id: words for one, words in zip(tasks, done, strict=True) if words}
 
     def _left(self, mended: Mapping[str, str]) -> set[tuple[str, str]]:
         """The breaches that these still have."""

@@ -69,11 +69,6 @@ class Surgery:
 
 
 @pytest.fixture
-def surgery(redis: Redis, keys: Keys) -> Surgery:
-    return Surgery(redis, keys)
-
-
-@pytest.fixture
 def life(redis: Redis, keys: Keys) -> Life:
     """A task in each status, called by it; `delayed` waits for a retry; `asked` has a requestId."""
     life = Life(TaskStore(redis, keys), Leases(redis, keys))
@@ -83,3 +78,10 @@ def life(redis: Redis, keys: Keys) -> Life:
     life.report("delayed", FAILED)
     life.submit(task_id="asked", request_id="r 1")
     return life
+
+
+@pytest.fixture
+def surgery(redis: Redis, keys: Keys, life: Life) -> Surgery:
+    """It examines the tasks of `life`, all of which are sound."""
+    assert life.store.keys.namespace == keys.namespace
+    return Surgery(redis, keys)

@@ -11,7 +11,6 @@ from tests.doctor.conftest import RETENTION, Surgery
 from tests.store.invariants import contradictions, difference, snapshot
 from tests.store.lives import AGENT
 
-pytestmark = pytest.mark.usefixtures("life")
 Spoil = Callable[[Redis], object]
 
 
@@ -245,20 +244,20 @@ TOLD = [
     Breach(
         "retention",
         "tasks:SUCCESS",
-        "1 tasks ended longer ago than 86400 s",
+        "1 ended longer ago than 86400 s",
         old("success", "tasks:SUCCESS", RETENTION + 3600),
     ),
     Breach(
         "dead letters",
         "queue:tasks:dead",
-        "2 messages nobody could read",
+        "2 that nobody could read",
         lambda redis: redis.lpush("queue:tasks:dead", "{}", "{}"),
     ),
-    Breach("given up", "tasks:dead", "1 tasks given up", lambda redis: redis.lpush("tasks:dead", "{}")),
+    Breach("given up", "tasks:dead", "1 given up", lambda redis: redis.lpush("tasks:dead", "{}")),
     Breach(
         "foreign keys",
         "*",
-        "2 keys: ",
+        "2 of others: ",
         lambda redis: [redis.set("somebody's", "x"), redis.set("task:no such:part", "x")],
     ),
 ]
