@@ -50,9 +50,11 @@ class Host:
             runner.stop()
 
     def abandon(self) -> None:
-        """Stop all loops without closing anything, as if the process had died."""
+        """Stop all loops without closing anything, as if the process had died; returns when none goes round."""
         for runner in self._runners:
             runner.stopping.set()
+        for runner in self._runners:
+            runner.join()
 
 
 class _Runner:
@@ -67,10 +69,13 @@ class _Runner:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        self.stopping.set()
+    def join(self) -> None:
         if self._thread.ident is not None:
             self._thread.join()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.join()
         try:
             self._service.close()
         except Exception:  # noqa: BLE001

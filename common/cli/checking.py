@@ -81,13 +81,14 @@ class Sheet(Protocol):
 class Checking:
     """One check of all harmless beats. It is the player's audience, and goes on where a claim is broken."""
 
-    def __init__(self, there: Attached, scenario: Scenario, sheet: Sheet, prefix: str) -> None:
+    def __init__(self, there: Attached, scenario: Scenario, sheet: Sheet, prefix: str, patience: float) -> None:
         self._there, self._scenario, self._sheet, self._prefix = there, scenario, sheet, prefix
+        self._patience = patience
         self._checks: list[Checked] = []
 
     def run(self) -> Exit:
         """Returns OK, FAILED where a claim is broken, else USAGE where one could not be told."""
-        player = Player(self._there.world, self._there.observer, SystemClock(), self)
+        player = Player(self._there.world, self._there.observer, SystemClock(), self, patience=self._patience)
         for beat in self._scenario.harmless:
             if not self._play(player, beat):
                 # What is in the way of one is in the way of all.

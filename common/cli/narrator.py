@@ -14,6 +14,7 @@ from rich.text import Text
 
 from common.cli.console import one_line
 from common.cli.drawing import drawing
+from common.cli.keyboard import forget_keys
 from common.cli.pace import Pace
 from common.cli.panels import FEW, MANY, News, panels
 from common.cli.prose import paragraphs
@@ -112,7 +113,9 @@ class Narrator:
         hint = self._pace.hint(read)
         if not hint:
             return
-        with self._console.status(Text(self._phrases(hint), style="dim"), spinner="point"):
+        # What was pressed before it was asked for does not count.
+        forget_keys()
+        with Live(Text(self._phrases(hint), style="dim"), console=self._console, auto_refresh=False, transient=True):
             self._pace.rest(read)
 
     def close(self) -> None:

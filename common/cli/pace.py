@@ -4,7 +4,7 @@ from typing import Protocol
 
 from rich.cells import cell_len
 
-from common.cli.keyboard import Pressed, forget_keys
+from common.cli.keyboard import Pressed
 
 CELLS_A_SECOND = 28.0
 """How fast people read; a Chinese character takes two cells."""
@@ -49,7 +49,6 @@ class Reading:
         return "demo.any_key_now"
 
     def rest(self, read: str) -> None:
-        forget_keys()
         _quit_or_go_on(self._pressed(min(max(cell_len(read) / CELLS_A_SECOND, SHORTEST), LONGEST)))
 
 
@@ -63,7 +62,6 @@ class KeyByKey:
         return "demo.any_key"
 
     def rest(self, read: str) -> None:
-        forget_keys()
         _quit_or_go_on(self._pressed(None))
 
 

@@ -8,10 +8,13 @@ all of them, and has to answer at once.
 import contextlib
 import difflib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import FrameType
 from typing import Any, TextIO
 
 import click
@@ -25,7 +28,7 @@ COMPLETE = "_DTS_COMPLETE"
 SECTIONS = {
     "Tasks": ("submit", "get", "list", "logs", "cancel", "retry", "dlq"),
     "Run a stage": ("up", "ps", "env", "fault", "down"),
-    "Learn and look": ("demo", "verify", "look"),
+    "Learn and look": ("demo", "verify", "look", "doctor"),
 }
 """The order in which help shows the commands; those of other packages follow under "More"."""
 
@@ -134,6 +137,11 @@ def _ended(run: Callable[[], int]) -> int:
 
 def _code_of(run: Callable[[], int]) -> int:
     """Turn whatever happens into an exit code, with a message where one is due."""
+    with _interrupts() as interrupts:
+        return _code_unless_interrupted(run, interrupts)
+
+
+def _code_unless_interrupted(run: Callable[[], int], interrupts: Sequence[int]) -> int:
     try:
         with _lenient_output():
             code = run()
@@ -142,14 +150,42 @@ def _code_of(run: Callable[[], int]) -> int:
     except BrokenPipeError:
         return Exit.PIPE_CLOSED
     except (KeyboardInterrupt, click.Abort):
-        with contextlib.suppress(OSError):
-            click.echo(err=True)
-        return Exit.INTERRUPTED
+        return _interrupted()
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except Exception as error:  # noqa: BLE001  this is where all errors end
-        return explain(error)
+        # Libraries written in other languages turn a Ctrl-C into errors of their own.
+        return _interrupted() if interrupts else explain(error)
+
+
+def _interrupted() -> int:
+    with contextlib.suppress(OSError):
+        click.echo(err=True)
+    return Exit.INTERRUPTED
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[Sequence[int]]:
+    """Notes each Ctrl-C, which raises KeyboardInterrupt as ever."""
+    noted: list[int] = []
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or not _in_main_thread():
+        yield noted
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 @contextlib.contextmanager

@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 @click.command(short_help="Check a stage's claims on what runs now.")
 @click.argument("stage", shell_complete=complete_stage)
 @click.option("--lang", type=click.Choice(LANGUAGES), help="The language it is told in.  [default: by $LANG]")
+@click.option(
+    "--within", type=float, default=15.0, show_default=True, metavar="SECONDS", help="How long a claim may take."
+)
 @json_option
 @server_option
 @click.pass_context
-def verify(ctx: click.Context, stage: str, lang: str | None, as_json: bool, redis_url: str | None) -> None:
+def verify(
+    ctx: click.Context, stage: str, lang: str | None, within: float, as_json: bool, redis_url: str | None
+) -> None:
     """Check on a running system what `dts demo STAGE` claims, as far as that hurts nobody: nothing is killed or
     stopped. For each claim it shows what was asked, the command that shows the answer, and what came back.
 
@@ -51,7 +56,7 @@ def verify(ctx: click.Context, stage: str, lang: str | None, as_json: bool, redi
         with attached(redis_url, prefix) as there:
             why = _in_the_way(there, spec)
             if not why:
-                ctx.exit(Checking(there, scenario, paper, prefix).run())
+                ctx.exit(Checking(there, scenario, paper, prefix, within).run())
     except Unavailable as error:
         why = str(error)
     paper.nothing(why)

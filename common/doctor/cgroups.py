@@ -33,39 +33,33 @@ class Hierarchy:
 def check_cgroups(proc: Path = Path("/proc"), kernel: str | None = None) -> Checked:
     """Looks only; makes nothing. `proc` and `kernel` (its release) are those of this machine."""
     try:
-        hierarchies = list(_hierarchies(proc))
+        usable = [one for one in _hierarchies(proc) if one.writable]
     except (OSError, ValueError, IndexError) as error:
         return unknown(NAME, f"this machine does not say: {error}", _ADVICE)
-    kill = any(_kills(one, kernel or os.uname().release) for one in hierarchies if not one.controllers and one.writable)
-    limits = sorted({name for one in hierarchies if one.writable for name in _limits(one)})
-    seen = f"{'cgroup.kill' if kill else 'no cgroup.kill'}; limits of {' and '.join(limits) or 'nothing'}"
-    where = ", ".join(
-        str(one.directory) for one in hierarchies if one.writable and (not one.controllers or _limits(one))
+    kill = any(_kills(one, kernel or os.uname().release) for one in usable if not one.controllers)
+    limits = sorted(set().union(*map(_limits, usable)))
+    where = [str(one.directory) for one in usable if not one.controllers or _limits(one)]
+    seen = (
+        f"{'cgroup.kill' if kill else 'no cgroup.kill'}; limits of {' and '.join(limits) or 'nothing'} "
+        f"({', '.join(where) or 'none that may be written'})"
     )
-    if kill and len(limits) == len(LIMITS):
-        return ok(NAME, f"{seen} ({where})")
-    return warn(NAME, f"{seen} ({where or 'none that may be written'})", _ADVICE)
+    return ok(NAME, seen) if kill and len(limits) == len(LIMITS) else warn(NAME, seen, _ADVICE)
 
 
 def _hierarchies(proc: Path) -> Iterator[Hierarchy]:
     """Raises OSError, ValueError or IndexError where these files are not as Linux writes them."""
-    paths = {}
+    own: dict[frozenset[str], str] = {}
     for line in (proc / "self" / "cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
-        paths[controllers] = path
+        own[frozenset(filter(None, controllers.split(",")))] = path
     for line in (proc / "self" / "mountinfo").read_text().splitlines():
         mount, _, source = line.partition(" - ")
-        kind, _, options = source.split(" ", 2)
         root, point = mount.split(" ")[3:5]
-        if kind == "cgroup2" and "" in paths:
-            yield Hierarchy(_inside(point, root, paths[""]), frozenset())
-        elif kind == "cgroup":
-            own = next(
-                (names for names in paths if names and set(names.split(",")) <= set(options.split(" ")[-1].split(","))),
-                "",
-            )
-            if own:
-                yield Hierarchy(_inside(point, root, paths[own]), frozenset(own.split(",")))
+        kind, _, options = source.split(" ", 2)
+        of_mount = frozenset(options.split(","))
+        for names, path in own.items():
+            if kind == ("cgroup" if names else "cgroup2") and names <= of_mount:
+                yield Hierarchy(_inside(point, root, path), names)
 
 
 def _inside(point: str, root: str, path: str) -> Path:

@@ -38,8 +38,8 @@ class Care:
 class Examination:
     """One examination. What is found stands in `tally`, from the first finding on; `finished` tells if that is all.
 
-    It may run while the system works. It blocks for about a minute for a million tasks, and for GRACE more where
-    something stands still. `told` is called now and then with what is being done. Raises Unavailable.
+    It may run while the system works. It blocks for a minute or two for a million tasks, and for GRACE more
+    where something stands still. `told` is called now and then with what is being done. Raises Unavailable.
     """
 
     def __init__(

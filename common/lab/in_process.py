@@ -88,15 +88,18 @@ class InProcessWorld:
             with contextlib.suppress(LabError):
                 agent.fault("kill")
         self._log.close()
-        until(self._nothing_left, within=WITHIN, what="the tasks' processes and directories to be gone")
+        # Twice, as a process shows no environment in the moment in which it becomes another program.
+        for _ in range(2):
+            until(self._nothing_left, within=WITHIN, what="the tasks' processes and directories to be gone")
 
     def _nothing_left(self) -> bool:
-        for process in task_processes(self.home):
+        left = task_processes(self.home)
+        for process in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
         # Whoever watched a task removes its directory at the same time.
         shutil.rmtree(self.home, ignore_errors=True)
-        return not self.home.exists()
+        return not (left or self.home.exists())
 
 
 class _Agent:

@@ -1,5 +1,6 @@
 """Plays a scenario on a world: does what is to be done, and holds every claim to what is really there."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ from common.lab.acts import Act
 from common.lab.observer import Observer
 from common.lab.picture import Picture
 from common.lab.probes import Probe
-from common.lab.scenario import WITHIN, Beat, Claim, Do, Gap, Hurt, Step
+from common.lab.scenario import Beat, Claim, Do, Gap, Hurt, Step
 from common.lab.until import NotYet, until
 from common.lab.worlds import World
 
@@ -64,8 +65,12 @@ class Audience(Protocol):
 class Player:
     """Plays beats one after the other, in the calling thread."""
 
-    def __init__(self, world: World, observer: Observer, clock: Clock, audience: Audience) -> None:
+    def __init__(
+        self, world: World, observer: Observer, clock: Clock, audience: Audience, *, patience: float = math.inf
+    ) -> None:
+        """`patience` is how many seconds any claim may take at most, whatever it asks for itself."""
         self._world, self._observer, self._clock, self._audience = world, observer, clock, audience
+        self._patience = patience
         self._names = observer.names
 
     def play(self, beats: Sequence[Beat]) -> list[Outcome]:
@@ -104,7 +109,7 @@ class Player:
 
     def _gap(self, beat: Beat, gap: Gap) -> Outcome:
         begun = self._clock.monotonic()
-        held, picture = self._await(gap.when, WITHIN)
+        held, picture = self._await(gap.when, gap.within)
         if not held:
             return self._outcome(beat, gap, gap.when, picture, begun, held=False)
         closed, picture = self._await(gap.missing, gap.patience)
@@ -120,7 +125,7 @@ class Player:
             return bool(probe.seen(picture) == probe.expect)
 
         try:
-            return until(holds, within, every=EVERY), picture
+            return until(holds, min(within, self._patience), every=EVERY), picture
         except NotYet:
             return False, picture
 

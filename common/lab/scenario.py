@@ -60,6 +60,8 @@ class Gap:
     closed_by: int
     patience: float = 0.4
     """Seconds for which we look on."""
+    within: float = WITHIN
+    """Seconds in which `when` has to come true."""
 
 
 Step = Do | Hurt | Claim | Gap

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,8 @@ def test_every_make_target_that_a_page_names_exists() -> None:
     targets = set(re.findall(r"^  make (\w+)", listed, flags=re.MULTILINE))
     named = {name for page in PAGES for name in re.findall(r"(?:`|^)make ([a-z]+)", page.read_text(), re.MULTILINE)}
     assert named <= targets
+
+
+def test_the_readme_names_every_command() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [entry.name for entry in entry_points(group="dts.commands") if f"`dts {entry.name}" not in readme] == []

@@ -11,7 +11,7 @@ from common.domain.result import Reason, Result, failure, success
 from common.domain.status import Answer, Status
 from common.lab.until import until
 from common.store.leases import Leases
-from common.store.tasks import Limits, TaskStore
+from common.store.tasks import Assignment, Attempt, Limits, TaskStore
 from tests.store.lives import AGENT, BOOT, EPOCH, Life
 
 FAILED = failure(Reason.EXIT_CODE, "exit code 3", exit_code=3)
@@ -66,6 +66,13 @@ def test_retries_are_used_up_one_by_one(redis: Redis, life: Life) -> None:
         assert life.report(task_id, FAILED) == (Answer.OK, Status.PENDING if failures < 2 else Status.FAILED)
     assert (life.task(task_id).failures, life.task(task_id).attempt) == (2, 3)
     assert redis.zcard("queue:delayed") == 0
+
+
+def test_a_new_attempt_shows_nothing_of_the_last_one(life: Life) -> None:
+    task_id = life.reported(failure(Reason.EXIT_CODE, "no", exit_code=1), retries=1, retry_delay=0)
+    life.store.assign([Assignment(task_id, AGENT, BOOT)], "leader", EPOCH)
+    assert life.store.start([Attempt(task_id, 2)], AGENT, BOOT)[0][0] is Answer.OK
+    assert life.task(task_id).result is None
 
 
 @pytest.mark.parametrize("result", [failure(Reason.UNKNOWN_TYPE, "no such type"), success(), CANCELLED])
