@@ -71,7 +71,7 @@ def demo(ctx: click.Context, stage: str, pace: str | None, profile: str, lang: s
 
     if pace == "step" and not (at_keyboard() and sys.stdout.isatty()):
         raise click.UsageError("--step waits for keys, and there is no terminal here: use --auto.")
-    with explained(), _own_settings():
+    with explained(), own_settings():
         spec, scenario = scenario_of(stage)
         ctx.exit(_Show(spec, scenario, lang or language_of()).run(profile, pace))
 
@@ -102,7 +102,7 @@ class _Show:
         from common.cli.pace import Quit
         from common.lab.worlds import private
 
-        self._introduce()
+        self._introduce(profile)
         begun = time.monotonic()
         with keyboard() as pressed:
             try:
@@ -140,7 +140,7 @@ class _Show:
         finally:
             narrator.close()
 
-    def _introduce(self) -> None:
+    def _introduce(self, profile: str) -> None:
         from common.cli.narrator import told
 
         title = self._phrases("demo.title", number=self._spec.number, title=self._texts("title"))
@@ -152,7 +152,9 @@ class _Show:
             self._phrases("demo.setting", name=name, here=here, production=_production(name))
             for name, here in self._scenario.settings.items()
         ]
-        self._console.print(self._phrases("demo.settings", settings=", ".join(settings)), style="dim")
+        self._console.print(told(self._phrases(f"demo.{profile}"), self._console), style="dim")
+        short = self._phrases("demo.settings", settings=", ".join(settings))
+        self._console.print(told(short, self._console), style="dim")
 
     def _starting(self, name: str) -> None:
         self._console.print(self._phrases("demo.starting", name=name), style="dim")
@@ -166,9 +168,10 @@ class _Show:
         self._console.print(self._phrases("demo.broken", number=self._spec.number), style="bold red")
 
     def _sum_up(self, held: int, seconds: float) -> None:
+        from common.cli.narrator import show
         from common.cli.summary import summary
 
-        self._console.print(summary(self._spec, self._scenario, self._texts, self._phrases, held, seconds))
+        show(self._console, summary(self._spec, self._scenario, self._texts, self._phrases, held, seconds))
 
     def _say(self, phrase: str) -> None:
         self._console.print(self._phrases(phrase), style="dim")
@@ -208,7 +211,7 @@ def _production(setting: str) -> str:
 
 
 @contextmanager
-def _own_settings() -> Iterator[None]:
+def own_settings() -> Iterator[None]:
     """A demo has its own settings, whatever is set for the system that its person works with."""
     from common.settings import PREFIX
 

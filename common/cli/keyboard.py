@@ -32,12 +32,6 @@ def keyboard() -> Iterator[Pressed]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-def forget_keys() -> None:
-    """Drop what was pressed before it was asked for."""
-    if at_keyboard():
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)
-
-
 def _key(seconds: float | None) -> str:
     ready, _, _ = select.select([sys.stdin], [], [], seconds)
     # Not through sys.stdin: it would read ahead, and select would not see what it holds.

@@ -14,7 +14,6 @@ from rich.text import Text
 
 from common.cli.console import one_line
 from common.cli.drawing import drawing
-from common.cli.keyboard import forget_keys
 from common.cli.pace import Pace
 from common.cli.panels import FEW, MANY, News, panels
 from common.cli.prose import paragraphs
@@ -109,14 +108,12 @@ class Narrator:
         self.close()
         if beat is self._scenario.beats[-1]:
             return
-        read = " ".join(text for name, text in self._texts.items() if name.startswith(f"{beat.id}."))
-        hint = self._pace.hint(read)
-        if not hint:
+        self._pace.settle()
+        if not self._pace.hint:
             return
-        # What was pressed before it was asked for does not count.
-        forget_keys()
-        with Live(Text(self._phrases(hint), style="dim"), console=self._console, auto_refresh=False, transient=True):
-            self._pace.rest(read)
+        hint = Text(self._phrases(self._pace.hint), style="dim")
+        with Live(hint, console=self._console, auto_refresh=False, transient=True):
+            self._pace.rest(" ".join(text for name, text in self._texts.items() if name.startswith(f"{beat.id}.")))
 
     def close(self) -> None:
         """Leave the last frame of the beat where it stands; harmless where there is none."""
@@ -124,9 +121,7 @@ class Narrator:
             live, self._live = self._live, None
             live.stop()
         elif self._scene and self._scene.picture and not self._console.is_terminal:
-            with self._console.capture() as drawn:
-                self._console.print(self._panels(self._scene))
-            self._console.print("\n".join(line.rstrip() for line in drawn.get().splitlines()), soft_wrap=True)
+            show(self._console, self._panels(self._scene))
         self._scene = None
 
     def _tell(self, *lines: Text) -> None:
@@ -155,6 +150,16 @@ class Narrator:
             shown = [panel.brief(ROWS) for panel in panels(scene.picture, scene.beat.look, statuses=many)]
             fresh = self._news.mark(shown, time.monotonic())
         return Padding(drawing(shown, self._phrases, fresh, commands=1), (0, 0, 0, 2))
+
+
+def show(console: Console, drawn: RenderableType) -> None:
+    """Print something that is drawn in columns; in a pipe without the blanks that fill them up."""
+    if console.is_terminal:
+        console.print(drawn)
+        return
+    with console.capture() as captured:
+        console.print(drawn)
+    console.print("\n".join(line.rstrip() for line in captured.get().splitlines()), soft_wrap=True)
 
 
 def told(text: str, console: Console) -> Text:

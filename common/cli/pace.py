@@ -20,8 +20,11 @@ class Quit(Exception):
 class Pace(Protocol):
     """Decides how long a beat stays before the next one comes."""
 
-    def hint(self, read: str) -> str:
-        """The id of the phrase that says what happens next; '' where nothing need be said."""
+    hint: str
+    """The id of the phrase that says what is waited for; '' where nothing is."""
+
+    def settle(self) -> None:
+        """Forget the keys that were pressed before they were asked for, except one that ends it all: raises Quit."""
         ...
 
     def rest(self, read: str) -> None:
@@ -32,34 +35,37 @@ class Pace(Protocol):
 class AtOnce:
     """Waits for nobody."""
 
-    def hint(self, read: str) -> str:
-        return ""
+    hint = ""
+
+    def settle(self) -> None:
+        pass
 
     def rest(self, read: str) -> None:
         pass
 
 
-class Reading:
-    """Gives people time to read; any key cuts it short."""
-
+class _Keys:
     def __init__(self, pressed: Pressed) -> None:
         self._pressed = pressed
 
-    def hint(self, read: str) -> str:
-        return "demo.any_key_now"
+    def settle(self) -> None:
+        while key := self._pressed(0):
+            _quit_or_go_on(key)
+
+
+class Reading(_Keys):
+    """Gives people time to read; any key cuts it short."""
+
+    hint = "demo.any_key_now"
 
     def rest(self, read: str) -> None:
         _quit_or_go_on(self._pressed(min(max(cell_len(read) / CELLS_A_SECOND, SHORTEST), LONGEST)))
 
 
-class KeyByKey:
+class KeyByKey(_Keys):
     """Goes on when a key is pressed."""
 
-    def __init__(self, pressed: Pressed) -> None:
-        self._pressed = pressed
-
-    def hint(self, read: str) -> str:
-        return "demo.any_key"
+    hint = "demo.any_key"
 
     def rest(self, read: str) -> None:
         _quit_or_go_on(self._pressed(None))

@@ -1,13 +1,12 @@
 """A picture of a system as panels: what a person wants to see of it, each with the command that shows the same."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from common.cli.console import STATUS_STYLES, Cell, status_cell
-from common.lab.picture import Picture, SeenTask
+from common.lab.picture import Picture, SeenTask, parsed
 from common.lab.scenario import AGENTS, PROCESSES, QUEUES, SAID, TASKS
 
 ALL = (TASKS, QUEUES, AGENTS, PROCESSES)
@@ -127,13 +126,10 @@ def _queues(picture: Picture) -> Panel:
 
 
 def _letter(text: str) -> Content:
-    if not text:
-        return ""
-    try:
-        letter = json.loads(text)
-        return (Cell(str(letter["reason"]), "red"), Cell(" ← ", "dim"), Cell(str(letter["body"])))
-    except (ValueError, KeyError, TypeError):
+    letter = parsed(text)
+    if not letter:
         return text
+    return (Cell(str(letter.get("reason", "")), "red"), Cell(" ← ", "dim"), Cell(str(letter.get("body", ""))))
 
 
 def _agents(picture: Picture) -> Panel:

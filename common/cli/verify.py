@@ -41,10 +41,11 @@ def verify(
     no agent is there, Redis is away, all slots are taken, or there is no such stage.
     """
     from common.cli.attached import attached
-    from common.cli.checking import Checking, sheet
+    from common.cli.checking import Checking
     from common.cli.cluster_view import explained
     from common.cli.demo import scenario_of
     from common.cli.failures import complain
+    from common.cli.sheets import sheet
     from common.domain.errors import Unavailable
     from common.lab.texts import language_of
 

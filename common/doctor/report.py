@@ -9,7 +9,7 @@ from common.doctor.server import NAMES
 from common.doctor.verdicts import Checked, Verdict, unknown
 
 NAMED = 3
-"""Subjects that a check of the store names by itself; its findings have them all."""
+"""Tasks, keys or agents that a check of the store names by itself; its findings have them all."""
 _WORST_FIRST = (Verdict.BAD, Verdict.UNKNOWN, Verdict.WARN)
 
 
@@ -64,7 +64,7 @@ class Report:
         if group.rule in (HASHES, HISTORIES):
             return f"{group.rule.holds} ({examination.read} of {examination.looked} tasks read)"
         if group.rule is AGENTS:
-            return f"{group.rule.holds}: {', '.join(examination.agents)}"
+            return f"{group.rule.holds}: {_some(examination.agents)}"
         return group.rule.holds
 
 
@@ -72,6 +72,9 @@ def _seen(group: Group) -> str:
     if group.count == 1:
         (finding,) = group.findings
         return f"{finding.subject}: {finding.done or finding.seen}"
-    some = ", ".join(finding.subject for finding in group.findings[:NAMED])
     repaired = f", {group.repaired} repaired" if group.repaired else ""
-    return f"{group.count} found{repaired}: {some}{', …' if group.count > NAMED else ''}"
+    return f"{group.count} found{repaired}: {_some([finding.subject for finding in group.findings])}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join([*names[:NAMED], *(["…"] if len(names) > NAMED else [])])

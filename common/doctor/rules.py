@@ -107,7 +107,7 @@ RETENTION = Rule(
 AGENTS = Rule(
     "agents",
     "an agent is there to run tasks",
-    "start one: `dts up 1 -d`, or python -m stage1_mvp agent",
+    "start one; `dts up 1 -d` starts the whole of stage 1 on this machine",
     verdict=Verdict.WARN,
 )
 LETTERS = Rule(

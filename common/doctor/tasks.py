@@ -20,7 +20,6 @@ BATCH = 100
 """Tasks per look: Redis serves nobody else meanwhile."""
 READ_AT_ONCE = 20
 """Tasks that are read as a whole in one round trip; one may be a megabyte."""
-
 DOUBTFUL = "left so, for its hash or its history is in doubt"
 
 

@@ -1,13 +1,12 @@
 """Takes pictures of a running system: only reads, and little, as it may look at a busy system many times a second."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from common.domain.errors import Unavailable
 from common.domain.status import Status
 from common.lab.names import Names
-from common.lab.picture import Picture, SeenLease, SeenMember, SeenQueue, SeenTask
+from common.lab.picture import Picture, SeenLease, SeenMember, SeenQueue, SeenTask, parsed
 from common.lab.task_processes import task_processes
 from common.lab.worlds import World
 from common.transports.redis_client import redis_errors
@@ -98,7 +97,7 @@ class Observer:
         }
         logs = self._logs({task_id: fields for task_id, (fields, _) in found.items()})
         return {
-            task_id: SeenTask(fields, [json.loads(entry) for entry in history], log)
+            task_id: SeenTask(fields, [parsed(entry) for entry in history], log)
             for (task_id, (fields, history)), log in zip(found.items(), logs, strict=True)
         }
 
@@ -106,7 +105,7 @@ class Observer:
         """The end of each task's log, in the same order."""
         with self._world.redis.pipeline(transaction=False) as pipe:
             for task_id, fields in tasks.items():
-                pipe.getrange(self._keys.log(task_id, int(fields.get("attempt") or 0)), -LOG_TAIL, -1)
+                pipe.getrange(self._keys.log(task_id, _number(fields.get("attempt", ""))), -LOG_TAIL, -1)
             return pipe.execute()
 
     def _queues(self, replies: Sequence[Any]) -> dict[str, SeenQueue]:
@@ -142,3 +141,7 @@ def _newest(pages: Iterable[Iterable[Sequence[Any]]]) -> list[str]:
 
 def _present(values: Sequence[str | None]) -> dict[str, str]:
     return {name: value for name, value in zip(FIELDS, values, strict=True) if value is not None}
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else 0

@@ -3,6 +3,7 @@
 Everything in it is what a person would see with a client: the texts of hashes, the lengths of queues, pids.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,15 @@ from typing import Any
 from common.lab.names import Names
 
 Fields = Mapping[str, str]
+
+
+def parsed(text: str) -> Mapping[str, Any]:
+    """A JSON object that was written for people and programs alike; empty where somebody else wrote there."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from common.lab.names import Names
 from common.lab.observer import HEAD
-from common.lab.picture import Picture
+from common.lab.picture import Picture, parsed
 from common.store.keys import Keys
 
 
@@ -100,9 +100,9 @@ def dead_letter(task: str, reason: str) -> Probe:
 
     def see(picture: Picture) -> str:
         marker = json.dumps(picture.names.id(task))
-        for letter in map(json.loads, _dead_letters(picture)):
-            if marker in letter["body"]:
-                given = str(letter["reason"])
+        for letter in map(parsed, _dead_letters(picture)):
+            if marker in str(letter.get("body", "")):
+                given = str(letter.get("reason", ""))
                 return reason if reason in given else given
         return ""
 

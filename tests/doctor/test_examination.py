@@ -1,6 +1,7 @@
 """What an examination takes for a breach and what not, what it leaves alone, and how it goes through much."""
 
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 from redis import Redis
@@ -19,15 +20,15 @@ from tests.store.lives import AGENT, BOOT, Life
 Looking = Callable[[Looker, list[str]], list[Facts]]
 
 
-def after_first_look(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    """Do something between the first look at tasks and the second."""
+def after_look(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], object]) -> None:
+    """Do something between that look at tasks and the next."""
     look: Looking = Looker.look
-    acts = [act]
+    looks = count(1)
 
     def looking(self: Looker, task_ids: list[str]) -> list[Facts]:
         facts = look(self, task_ids)
-        if acts:
-            acts.pop()()
+        if next(looks) == number:
+            act()
         return facts
 
     monkeypatch.setattr(Looker, "look", looking)
@@ -39,8 +40,14 @@ def test_what_is_right_at_the_second_look_is_no_breach(
     ms = redis.zscore("queue:pending", "pending")
     redis.zrem("queue:pending", "pending")
     redis.delete("request:r 1")
-    after_first_look(monkeypatch, lambda: redis.zadd("queue:pending", {"pending": ms or 0}))
+    after_look(monkeypatch, 1, lambda: redis.zadd("queue:pending", {"pending": ms or 0}))
     assert list(surgery.found()) == [("requests", "asked")]
+
+
+def test_what_only_one_look_saw_is_no_breach(redis: Redis, surgery: Surgery, monkeypatch: pytest.MonkeyPatch) -> None:
+    redis.zrem("tasks:all", "pending")
+    after_look(monkeypatch, 2, lambda: redis.expire("task:pending", 1000))
+    assert list(surgery.found()) == [("indexes", "pending")]
 
 
 def test_a_task_that_leaves_while_it_is_looked_at_is_no_breach(
@@ -53,7 +60,7 @@ def test_a_task_that_leaves_while_it_is_looked_at_is_no_breach(
         redis.zrem("tasks:SUCCESS", "success")
         redis.zrem("tasks:all", "success")
 
-    after_first_look(monkeypatch, purge)
+    after_look(monkeypatch, 1, purge)
     assert surgery.found() == {}
 
 
@@ -70,6 +77,31 @@ def test_a_task_that_moves_on_before_it_is_mended_is_left_alone(
     monkeypatch.setattr(Looker, "mend", late)
     assert surgery.repaired() == {}
     assert contradictions(redis, surgery.keys) == []
+
+
+def test_a_ghost_that_comes_to_life_before_it_is_mended_is_left_alone(
+    redis: Redis, life: Life, surgery: Surgery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis.zadd("queue:pending", {"ghost": 1})
+    mend = Looker.mend
+
+    def late(self: Looker, facts: list[Facts]) -> list[str]:
+        life.submit(task_id="ghost")
+        return mend(self, facts)
+
+    monkeypatch.setattr(Looker, "mend", late)
+    assert surgery.repaired() == {}
+    assert contradictions(redis, surgery.keys) == []
+
+
+def test_every_task_under_way_is_read_as_a_whole_whatever_the_sample(
+    redis: Redis, surgery: Surgery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.doctor.examination.SAMPLE", 0.1)
+    for task_id in ("scheduled", "dispatched", "running", "success"):
+        redis.hdel(f"task:{task_id}", "name")
+    read = {subject for _, subject in surgery.found(everything=False)}
+    assert read == {"scheduled", "dispatched", "running"}
 
 
 def test_a_status_that_somebody_wrote_by_hand_starts_nothing(redis: Redis, surgery: Surgery) -> None:

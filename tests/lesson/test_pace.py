@@ -18,8 +18,9 @@ class Keys:
 
 
 def test_at_once_waits_for_nobody_and_says_nothing() -> None:
+    AtOnce().settle()
     AtOnce().rest("a long story")
-    assert AtOnce().hint("a long story") == ""
+    assert AtOnce().hint == ""
 
 
 def test_a_reader_gets_time_by_the_length_of_the_text_within_bounds() -> None:
@@ -33,6 +34,16 @@ def test_key_by_key_waits_for_a_key_however_long_it_takes() -> None:
     keys = Keys(" ")
     KeyByKey(keys).rest("text")
     assert keys.waited == [None]
+
+
+def test_what_was_pressed_too_early_is_forgotten_except_q() -> None:
+    keys = Keys("x", "y", "", " ")
+    pace = KeyByKey(keys)
+    pace.settle()
+    pace.rest("text")
+    assert keys.waited == [0, 0, 0, None]
+    with pytest.raises(Quit):
+        KeyByKey(Keys("x", "q")).settle()
 
 
 @pytest.mark.parametrize("pace", [Reading, KeyByKey])

@@ -17,6 +17,15 @@ StartLiving = Callable[..., Living]
 StartAgent = Callable[..., AgentProcess]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_to_stop() -> Iterator[None]:
+    """Agents in this process wait less at a time, so that the many of them are soon gone."""
+    with pytest.MonkeyPatch.context() as patch:
+        for wait in ("agent.TAKE_WITHIN", "intake.TAKE_WITHIN", "control.LISTEN"):
+            patch.setattr(f"stage1_mvp.{wait}", 0.05)
+        yield
+
+
 @pytest.fixture(scope="module", params=["fake", "real"])
 def served_desk(
     request: pytest.FixtureRequest,
@@ -39,7 +48,7 @@ def served(served_desk: Desk) -> Iterator[Desk]:
     yield served_desk
     served_desk.works()
     served_desk.settled()
-    served_desk.redis.delete(served_desk.keys.dead_letters(served_desk.keys.tasks_queue))
+    served_desk.forget()
 
 
 @pytest.fixture

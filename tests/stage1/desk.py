@@ -107,8 +107,19 @@ class Desk:
         return until(there, WITHIN)
 
     def settled(self, agent: str = "agent-1") -> None:
-        """See that nothing is left on the way, and that all that is stored agrees."""
+        """Wait until nothing is on its way and all that is stored agrees."""
         queue = self.keys.tasks_queue
-        for key in (queue, self.keys.moving(queue, agent), self.keys.held(queue, agent)):
-            until(lambda key=key: not self.redis.exists(key), WITHIN, what=f"{key} to be empty")  # type: ignore[misc]
-        assert_consistent(self.redis, self.keys)
+        on_the_way = (queue, self.keys.moving(queue, agent), self.keys.held(queue, agent))
+
+        def at_rest() -> bool:
+            assert not self.redis.exists(*on_the_way)
+            assert_consistent(self.redis, self.keys)
+            return True
+
+        until(at_rest, WITHIN)
+
+    def forget(self) -> None:
+        """Remove everything but the agents' leases; nothing may be under way."""
+        for key in list(self.redis.scan_iter()):
+            if not str(key).startswith(self.keys.agent("")):
+                self.redis.delete(key)

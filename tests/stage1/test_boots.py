@@ -11,12 +11,12 @@ from common.lab.until import until
 from common.settings import Settings
 from stage1_mvp.__main__ import Boot, Signals, compose
 from stage1_mvp.tether import Tether
-from tests.servers import RedisAt
+from tests.servers import RedisAt, ServerAt
 from tests.stage1.conftest import StartLiving
 from tests.stage1.desk import Desk
 from tests.stage1.living import settings_of
 
-BOOTS = 50
+ROUNDS, AT_ONCE = 10, 5
 
 
 def begun(settings: Settings, client: Callable[..., object]) -> Boot:
@@ -30,26 +30,27 @@ def descriptors() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
-def test_fifty_boots_leave_nothing_behind(redis_at: RedisAt, desk: Desk, tmp_path: Path) -> None:
+def test_fifty_boots_leave_nothing_behind(server: ServerAt, person: Desk, tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     # The first one makes what the whole process keeps.
-    begun(settings, redis_at.client).end()
+    begun(settings, server.client).end()
     threads, files = threading.active_count(), descriptors()
 
-    boots = [begun(settings_of(tmp_path, agent=f"agent-{number}"), redis_at.client) for number in range(BOOTS)]
-    desk.succeeded(*desk.push_many(["true"] * BOOTS))
-    ending = [threading.Thread(target=boot.end) for boot in boots]
-    for thread in ending:
-        thread.start()
-    for thread in ending:
-        thread.join()
-    del boots
+    for _ in range(ROUNDS):
+        boots = [begun(settings_of(tmp_path, agent=f"agent-{number}"), server.client) for number in range(AT_ONCE)]
+        person.succeeded(*person.push_many(["true"] * AT_ONCE))
+        ending = [threading.Thread(target=boot.end) for boot in boots]
+        for thread in ending:
+            thread.start()
+        for thread in ending:
+            thread.join()
+        del boots, ending, thread
 
     assert threading.active_count() == threads
     assert descriptors() <= files + 1
     assert list((tmp_path / "work").glob("*/*")) == []
-    assert [str(key) for key in desk.redis.scan_iter("agent:*")] == []
-    desk.settled()
+    assert [str(key) for key in person.redis.scan_iter("agent:*")] == []
+    person.settled()
 
 
 def test_an_agent_that_loses_its_lease_again_and_again_keeps_nothing_of_its_former_lives(
@@ -59,7 +60,7 @@ def test_an_agent_that_loses_its_lease_again_and_again_keeps_nothing_of_its_form
     desk.works()
     threads, files = threading.active_count(), descriptors()
     boot = agent.ready(desk)
-    for _ in range(4):
+    for _ in range(2):
         former = boot
         desk.redis.delete(desk.keys.agent("agent-1"))
         boot = until(lambda former=former: _another(agent.ready(desk), former))  # type: ignore[misc]
