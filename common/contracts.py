@@ -98,11 +98,24 @@ class Inbox(Protocol):
         ...
 
 
+class Granted(Protocol):
+    """Whose attempt something is about; a Task is one."""
+
+    @property
+    def task_id(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def agent(self) -> str: ...
+    @property
+    def boot(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class LogChunk:
     """A piece of an attempt's log: `text` begins at byte `offset` of the log as kept so far."""
 
-    task: Task
+    task: Granted
     offset: int
     text: str
 
@@ -111,7 +124,7 @@ class LogChunk:
 class Finished:
     """The end of an attempt, with the rest of its log (`log.offset` onwards)."""
 
-    task: Task
+    task: Granted
     result: Result
     log: LogChunk
 

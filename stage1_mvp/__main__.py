@@ -41,9 +41,14 @@ from stage1_mvp.lease import Holder, LeaseKeeper
 from stage1_mvp.reporter import Reporter, StoreReport
 from stage1_mvp.runs import Runs
 from stage1_mvp.scans import Promote, Purge, Recover
+from stage1_mvp.spool import Spool
+from stage1_mvp.tether import Tether, tie
 from stage1_mvp.workplace import Workplace
 
 log = logging.getLogger("dts.agent")
+
+DIED = 70
+"""Exit code of an agent whose fence is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class Boot:
         self.workplace.leave()
 
 
-def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) -> Boot:
+def compose(settings: Settings, client: Callable[..., Redis], signals: Signals, tether: Tether) -> Boot:
     """Wire one boot. `client` makes a client of the settings' Redis; it takes the options of `connect`."""
     clock, keys = SystemClock(), Keys(settings.namespace)
     ids = Ids(clock)
@@ -111,16 +116,26 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) 
         ),
     )
     runs, lost = Runs(), threading.Event()
+    report, spool = StoreReport(store, agent), Spool(settings.home / "spool" / agent, boot)
 
     def end_this_boot() -> None:
         # From here on another may start these tasks: nothing of them may go on, not even in a grace.
         runs.end_all(Reason.FENCED)
         lost.set()
         kill_marked({"DTS_BOOT": boot}, spare=os.getpid())
+        if runs.wait_idle(settings.lease):
+            # Nor can anything start again: what is still granted is ended before it begins.
+            tether.nothing_runs()
+
+    def die() -> None:
+        # Nobody could end our tasks if we froze now. They end here; all else is as if we had been killed.
+        runs.fall_silent()
+        end_this_boot()
+        os._exit(DIED)
 
     info: dict[str, str | int] = {
         "host": socket.gethostname(),
-        "pid": os.getpid(),
+        "pid": tether.pid,
         "slots": settings.slots,
         "types": ",".join(executors),
     }
@@ -131,6 +146,7 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) 
         clock,
         answer_within=answer_within,
         lost=end_this_boot,
+        promise=tether.promise,
     )
     inbox = SelfAssign(TaskStore(claiming, keys, limits), claiming, agent, boot, held=runs.keys, clock=clock)
     pushed = RedisListQueue(
@@ -142,22 +158,23 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals) 
         [
             lease,
             Control(connected(), store, agent, runs, clock),
-            Reporter(runs, StoreReport(store, agent), clock, signals.hurry),
+            Reporter(runs, report, spool, clock, signals.hurry),
             Purge(store, agent),
             Promote(store, agent),
-            Recover(store, agent, boot, workplace),
+            Recover(store, agent, boot, workplace=workplace, replay=lambda: spool.replay(report)),
             Agent(inbox, runs, executors, slots=settings.slots, drain=settings.drain, hurry=signals.hurry),
             Intake(pushed, store, agent, ids),
         ],
         clock,
     )
+    tether.when_cut(die)
     return Boot(lease, workplace, host, lost, clients)
 
 
-def run(settings: Settings, client: Callable[..., Redis], signals: Signals) -> None:
+def run(settings: Settings, client: Callable[..., Redis], signals: Signals, tether: Tether) -> None:
     """Be an agent until `signals.stop`; an agent that lost its lease comes back as a new boot."""
     while not signals.stop.is_set():
-        boot = compose(settings, client, signals)
+        boot = compose(settings, client, signals, tether)
         if not boot.begin(signals.stop.wait):
             break
         log.info("ready: %d slots, listening on queue:tasks", settings.slots, extra={"agent": settings.agent})
@@ -178,11 +195,14 @@ def main() -> None:
 @click.option("--slots", type=int, help="Tasks run at once.  [default: twice the cores]")
 @click.option("--lease", type=float, help="Seconds of silence after which the agent counts as lost.  [default: 15]")
 @click.option("--drain", type=float, help="Seconds that a stopping agent waits for its running tasks.  [default: 60]")
-def agent(**flags: Any) -> None:
+@click.option("--fence/--no-fence", default=True, help="Whether a parent process ends its tasks when it can't.")
+def agent(*, fence: bool, **flags: Any) -> None:
     """Run the agent: takes tasks pushed into queue:tasks and runs them.
 
     SIGTERM or Ctrl-C stops it: it takes nothing new, lets its tasks end, then goes. A second one ends the
     tasks at once and hands them back.
+
+    It runs behind a fence, a small parent process that ends its tasks if it freezes or dies, and starts it again.
 
     \b
       DTS_REDIS_URL=redis://127.0.0.1:6379/0 python -m stage1_mvp agent --id agent-1
@@ -195,11 +215,12 @@ def agent(**flags: Any) -> None:
         # What is wrong with them is said now, not when Redis can be reached at last.
         connect(settings.redis_url).close()
         load_executors(settings.executors, ExecutorContext(settings.home))
+        tether = tie() if fence else Tether()
         logs.to_stderr(settings.log_level)
         signals = Signals()
         _obey(signals)
         _await_fit(settings, signals)
-        run(settings, lambda **options: connect(settings.redis_url, **options), signals)
+        run(settings, lambda **options: connect(settings.redis_url, **options), signals, tether)
     except DtsError as error:
         raise click.ClickException(str(error)) from error
 

@@ -26,6 +26,8 @@ class Holder:
 class LeaseKeeper(Service):
     """Takes the lease before anything else, renews it, and calls `lost` once when it can't be proved.
 
+    `promise` is told each deadline: the time at which what the lease covers must have ended.
+
     The deadline counts from before the request was sent, on our own clock, less a margin: whoever sees the
     lease gone may then be sure that we have noticed too. A request takes at most `answer_within` seconds.
     """
@@ -40,10 +42,11 @@ class LeaseKeeper(Service):
         *,
         answer_within: float,
         lost: Callable[[], None],
+        promise: Callable[[float], None],
     ) -> None:
         self._leases, self._holder, self._seconds = leases, holder, holder.seconds
         self._answer_within = answer_within
-        self._clock, self._lost = clock, lost
+        self._clock, self._lost, self._promise = clock, lost, promise
         self._margin = min(max(0.5, self._seconds / 10), self._seconds / 3)
         self._deadline = 0.0
         self._over = False
@@ -80,10 +83,15 @@ class LeaseKeeper(Service):
             # Another request could not be answered before the lease must count as gone.
             self._give_up("it could not be renewed in time")
             return 1.0
-        if not self._leases.renew(self._holder.agent, self._holder.boot, self._seconds):
+        try:
+            held = self._leases.renew(self._holder.agent, self._holder.boot, self._seconds)
+        except Unavailable:
+            # Whoever needs the store says so. We ask again while there is time, and look at the clock before it is up.
+            return min(self._seconds / 5, max(0.0, self._deadline - self._answer_within - self._clock.monotonic()))
+        if not held:
             self._give_up("it ran out, or another boot has it")
             return 1.0
-        self._deadline = sent + self._seconds - self._margin
+        self._hold_from(sent)
         return self._seconds / 5
 
     def close(self) -> None:
@@ -101,11 +109,16 @@ class LeaseKeeper(Service):
         except Unavailable as error:
             self._away, self._waiting_for = True, str(error)
             return False
-        self._deadline = sent + self._seconds - self._margin
+        if taken:
+            self._hold_from(sent)
         self._waiting_for = (
             f"the lease of agent {self._holder.agent!r} is still held; it ends within {self._seconds:g} s"
         )
         return taken
+
+    def _hold_from(self, sent: float) -> None:
+        self._deadline = sent + self._seconds - self._margin
+        self._promise(self._deadline)
 
     def _give_up(self, why: str) -> None:
         self._over = True

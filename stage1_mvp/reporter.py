@@ -14,6 +14,7 @@ from common.domain.status import Answer
 from common.service import Service
 from common.store.tasks import TaskStore
 from stage1_mvp.runs import Run, Runs
+from stage1_mvp.spool import Spool
 
 log = logging.getLogger("dts.reporter")
 
@@ -30,28 +31,34 @@ T = TypeVar("T")
 class Reporter(Service):
     """Sends output while tasks run, and ends as soon as they come, in batches.
 
-    While the store is away it holds on to both and tries again; `close` sends the rest, and gives up after
-    about PATIENCE seconds, or HURRIED where `hurry` is set.
+    While the store is away it holds on to both and tries again, the ends on disk too; `close` sends the rest, and
+    gives up after about PATIENCE seconds, or HURRIED where `hurry` is set.
     """
 
     name = "reporter"
 
-    def __init__(self, runs: Runs, report: Report, clock: Clock, hurry: threading.Event) -> None:
-        self._runs, self._report = runs, report
+    def __init__(self, runs: Runs, report: Report, spool: Spool, clock: Clock, hurry: threading.Event) -> None:
+        self._runs, self._report, self._spool = runs, report, spool
         self._clock, self._hurry = clock, hurry
         self._unsent: list[LogChunk] = []
+        self._ended: dict[Run, Finished] = {}
 
     def step(self) -> float:
         ended = self._runs.wait_for_end(LIVE_EVERY)
+        new = {run: self._finished(run, result) for run, result in ended if run not in self._ended}
+        if new:
+            # On disk before anything is sent: whatever happens until the store has it, it is known.
+            self._spool.keep(list(new.values()))
+            self._ended |= new
         self._send_logs([run for run in self._runs.held() if run.result is None])
-        ends = ((run, _finished(run, result)) for run, result in ended)
-        for portion in _portions(ends, lambda end: len(end[1].log.text)):
-            self._report.finished([finished for _, finished in portion])
-            for run, _ in portion:
-                self._runs.drop(run)
+        self._send_ends()
         return 0
 
     def close(self) -> None:
+        self._send_the_rest()
+        self._spool.close()
+
+    def _send_the_rest(self) -> None:
         began = self._clock.monotonic()
         while self._runs.held():
             try:
@@ -63,7 +70,26 @@ class Reporter(Service):
                 self._clock.wait(threading.Event(), 0.2)
 
     def _forsake(self, error: Unavailable) -> None:
-        log.error("%d ends were not reported; the next boot runs those tasks again: %s", len(self._runs.held()), error)
+        log.error("%d ends are not reported yet; the next boot here does it: %s", len(self._runs.held()), error)
+
+    def _finished(self, run: Run, result: Result) -> Finished:
+        """Its end, with all of its output that is not stored yet."""
+        offset, text = run.output.finish()
+        own = [chunk for chunk in self._unsent if chunk.task is run.task]
+        if own:
+            self._unsent = [chunk for chunk in self._unsent if chunk.task is not run.task]
+            offset, text = own[0].offset, "".join(chunk.text for chunk in own) + text
+        result = replace(result, output=run.output.excerpt(), output_bytes=run.output.total)
+        return Finished(run.task, result, LogChunk(run.task, offset, text))
+
+    def _send_ends(self) -> None:
+        for portion in list(_portions(self._ended.items(), lambda end: len(end[1].log.text))):
+            self._report.finished([finished for _, finished in portion])
+            for run, _ in portion:
+                del self._ended[run]
+                self._runs.drop(run)
+            if not self._ended:
+                self._spool.settle()
 
     def _send_logs(self, running: Sequence[Run]) -> None:
         for run in running:
@@ -108,9 +134,3 @@ def _portions(items: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]
             portion, total = [], 0
     if portion:
         yield portion
-
-
-def _finished(run: Run, result: Result) -> Finished:
-    offset, text = run.output.finish()
-    result = replace(result, output=run.output.excerpt(), output_bytes=run.output.total)
-    return Finished(run.task, result, LogChunk(run.task, offset, text))

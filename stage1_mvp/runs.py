@@ -27,6 +27,7 @@ class Runs:
         self._held: dict[tuple[str, int], Run] = {}
         self._executing = 0
         self._ending: Reason | None = None
+        self._silent = False
 
     def add(self, task: Task) -> Run:
         """Hold one more attempt, about to execute; one that comes after `end_all` is asked to end at once."""
@@ -79,6 +80,11 @@ class Runs:
         for run in running:
             run.cancelled.set(reason)
 
+    def fall_silent(self) -> None:
+        """Hand out no end any more: this process is about to die, and what it held is its successor's to tell."""
+        with self._changed:
+            self._silent = True
+
     def wait_for_room(self, slots: int, seconds: float) -> int:
         """How many more may be taken; waits up to `seconds` for the first.
 
@@ -101,5 +107,5 @@ class Runs:
     def wait_for_end(self, seconds: float) -> list[tuple[Run, Result]]:
         """Attempts that have ended and are not dropped yet, with their results; waits up to `seconds` for the first."""
         with self._changed:
-            self._changed.wait_for(lambda: any(run.result for run in self._held.values()), seconds)
-            return [(run, run.result) for run in self._held.values() if run.result]
+            self._changed.wait_for(lambda: not self._silent and any(run.result for run in self._held.values()), seconds)
+            return [] if self._silent else [(run, run.result) for run in self._held.values() if run.result]

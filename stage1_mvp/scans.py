@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 
 from common.domain.result import Reason
 from common.domain.status import Answer, Status
@@ -17,18 +18,25 @@ UNDER_WAY = (Status.RUNNING, Status.DISPATCHED, Status.SCHEDULED)
 
 
 class Recover(Service):
-    """Takes back what an earlier boot of this agent held: it is gone, and its lease with it."""
+    """Takes back what an earlier boot of this agent held: it is gone, and its lease with it.
+
+    What that boot had finished, but could not report, is reported first.
+    """
 
     name = "recover"
 
-    def __init__(self, store: TaskStore, agent: str, boot: str, workplace: Workplace) -> None:
+    def __init__(
+        self, store: TaskStore, agent: str, boot: str, *, workplace: Workplace, replay: Callable[[], None]
+    ) -> None:
         self._store, self._agent, self._boot = store, agent, boot
-        self._workplace: Workplace | None = workplace
+        self._workplace, self._replay = workplace, replay
+        self._begun = False
 
     def step(self) -> float:
-        if self._workplace:
+        if not self._begun:
             self._workplace.clear()
-            self._workplace = None
+            self._replay()
+            self._begun = True
         for status in UNDER_WAY:
             left = [
                 task

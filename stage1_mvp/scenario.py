@@ -97,6 +97,7 @@ BEATS = (
         "kill",
         Hurt(Fault("kill", AGENT)),
         Claim("dead", member(AGENT, "dead")),
+        Claim("ended", process("report", 1, lives=False), shows="commands-end-with-their-agent"),
         Claim("unaware", fields("report", status="RUNNING", attempt="1")),
         look=(TASKS, PROCESSES),
     ),
@@ -106,7 +107,6 @@ BEATS = (
         Claim("kept", length(lambda keys: keys.tasks_queue, 1), shows="pushed-task-waits-for-agent"),
         Gap("dead-agent-unnoticed", lease(AGENT, held=False), fields("report", status="PENDING"), closed_by=2),
         Gap("no-failover", lease(AGENT, held=False), fields("urgent", status="SUCCESS"), closed_by=2),
-        Gap("orphan-runs-on", lease(AGENT, held=False), process("report", 1, lives=False), closed_by=2),
         look=(TASKS, QUEUES, AGENTS, PROCESSES),
     ),
     Beat(
@@ -166,6 +166,7 @@ LEDGER = Ledger(
         "duplicate-submit",
         "other-body-refused",
         "pushed-task-waits-for-agent",
+        "commands-end-with-their-agent",
         "held-task-survives-restart",
         "attempts-never-overlap",
         "waits-for-redis",
@@ -173,7 +174,7 @@ LEDGER = Ledger(
         "stop-lets-tasks-end",
         "stop-gives-lease-back",
     ),
-    lacks={"dead-agent-unnoticed": 2, "no-failover": 2, "orphan-runs-on": 2},
+    lacks={"dead-agent-unnoticed": 2, "no-failover": 2},
 )
 
 SCENARIO = Scenario(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from common.domain.errors import BadSetting
 from common.lab.stages import REDIS, Boot, MemberSpec, Sizes, StageSpec
+from stage1_mvp.tether import Tether, fenced
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -21,7 +22,9 @@ def _members(sizes: Sizes) -> Sequence[MemberSpec]:
             "them out or notice that one is gone; that is what stage 2 adds"
         )
     agent = "agent-1"
-    return REDIS, MemberSpec(agent, "agent", (sys.executable, "-m", "stage1_mvp", "agent", "--id", agent))
+    # Behind its fence from the start: a process that first becomes the fence would load everything twice.
+    command = fenced([sys.executable, "-m", "stage1_mvp", "agent", "--id", agent])
+    return REDIS, MemberSpec(agent, "agent", tuple(command))
 
 
 def _scenario() -> "Scenario":
@@ -33,7 +36,7 @@ def _scenario() -> "Scenario":
 def _boot(settings: "Settings", client: "Callable[..., Redis]") -> Boot:
     from stage1_mvp.__main__ import Signals, compose
 
-    return compose(settings, client, Signals())
+    return compose(settings, client, Signals(), Tether())
 
 
 STAGE = StageSpec(1, "a task pushed into Redis runs", _members, _scenario, _boot)

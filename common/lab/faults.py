@@ -19,6 +19,8 @@ class Fault:
     before: tuple[str, ...]
     after: tuple[str, ...]
     done: str
+    inner: bool = False
+    """Whether it is done to the process behind the member's fence, where it has one: the fence stays awake."""
 
 
 FAULTS: Mapping[str, Fault] = MappingProxyType(
@@ -26,8 +28,8 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         fault.verb: fault
         for fault in (
             Fault("kill", signal.SIGKILL, ("running", "frozen"), ("dead", "stopped"), "killed"),
-            Fault("freeze", signal.SIGSTOP, ("running",), ("frozen",), "frozen"),
-            Fault("thaw", signal.SIGCONT, ("frozen",), ("running", "dead"), "thawed"),
+            Fault("freeze", signal.SIGSTOP, ("running",), ("frozen",), "frozen", inner=True),
+            Fault("thaw", signal.SIGCONT, ("frozen",), ("running", "dead"), "thawed", inner=True),
             Fault("stop", signal.SIGTERM, ("running",), ("stopped",), "stopped"),
         )
     }
@@ -42,9 +44,13 @@ def check(fault: Fault, member: Member) -> None:
 
 def inflict(fault: Fault, member: Member, within: float) -> None:
     """Do it, and return when it shows. Raises WouldNotStop where it doesn't within so many seconds."""
-    member.process.send(fault.sign)
+    body = member.body
+    (body if fault.inner else member.process).send(fault.sign)
+    if fault.sign is signal.SIGKILL:
+        # Its fence is dead, and what it fenced dies of that, as soon as it can act.
+        body.send(signal.SIGCONT)
     try:
-        until(lambda: member.state in fault.after, within)
+        until(lambda: member.state in fault.after and (member.process.alive() or not body.alive()), within)
     except NotYet:
         raise WouldNotStop(
             f"{member.name} (pid {member.pid}) is still {member.state} {within:g} s after {fault.sign.name}"

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from common.lab.errors import AlreadyUp, NotUp, UnusableHome
-from common.lab.processes import Process
+from common.lab.processes import Process, fenced_child
 
 STATE = "state.json"
 MARK = "DTS_CLUSTER"
@@ -48,10 +48,15 @@ class Member:
         return Process(self.pid, self.started)
 
     @property
+    def body(self) -> Process:
+        """The process that does the work: the one behind the member's fence, else the member's own."""
+        return fenced_child(self.process) or self.process
+
+    @property
     def state(self) -> str:
         """One of running, frozen, stopped, dead."""
         if self.pid and self.process.alive():
-            return "frozen" if self.process.frozen() else "running"
+            return "frozen" if self.process.frozen() or self.body.frozen() else "running"
         return "stopped" if self.stopped else "dead"
 
 

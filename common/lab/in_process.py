@@ -1,7 +1,7 @@
 """A stage in this one process: agents in threads, on a Redis that is only pretended; their tasks are real processes.
 
-A killed agent is one whose connections break and whose loops never come round again; its tasks live on, as they do
-under kill -9. Needs the extra `fake`.
+A killed agent is one whose connections break and whose loops never come round again; then its tasks' processes are
+killed, as its fence does. Needs the extra `fake`.
 """
 
 import contextlib
@@ -93,13 +93,19 @@ class InProcessWorld:
             until(self._nothing_left, within=WITHIN, what="the tasks' processes and directories to be gone")
 
     def _nothing_left(self) -> bool:
-        left = task_processes(self.home)
-        for process in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
+        left = _kill_tasks(self.home)
         # Whoever watched a task removes its directory at the same time.
         shutil.rmtree(self.home, ignore_errors=True)
         return not (left or self.home.exists())
+
+
+def _kill_tasks(home: Path) -> int:
+    """Returns how many processes of tasks were alive below `home`."""
+    left = task_processes(home)
+    for process in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+    return len(left)
 
 
 class _Agent:
@@ -135,6 +141,7 @@ class _Agent:
     def _kill(self) -> None:
         self._life.kill()
         self._ended()
+        until(lambda: not _kill_tasks(self._settings.home), within=WITHIN, what="the tasks' processes to be gone")
         self.state = "dead"
 
     def _ended(self) -> None:

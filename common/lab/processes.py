@@ -49,6 +49,15 @@ def find(pid: int) -> Process | None:
     return Process(pid, started) if state else None
 
 
+def fenced_child(process: Process) -> Process | None:
+    """The child that was started with $DTS_FENCE, the line to its fence; None where `process` is no fence."""
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    except OSError:
+        return None
+    return next((find(int(pid)) for pid in children if b"\0DTS_FENCE=" in b"\0" + _environment(int(pid))), None)
+
+
 def spawn(argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path) -> "subprocess.Popen[bytes]":
     """Start a command in a session of its own, so that the terminal's Ctrl-C doesn't reach it; it writes to `log`.
 

@@ -1,6 +1,7 @@
 """Ends a cluster, whatever state it is in, and leaves nothing of it; imports little, for the guard's sake."""
 
 import contextlib
+import signal
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -38,6 +39,9 @@ def take_down(home: Home, *, keep_data: bool = False) -> TakenDown:
 def _end_members(home: Home) -> list[str]:
     """End those that are alive, all of one role at once; returns their names in the order in which they went."""
     alive = [member for member in reversed(_members(home)) if member.pid and member.process.alive()]
+    for member in alive:
+        # What is frozen behind its fence could not be stopped by it.
+        member.body.send(signal.SIGCONT)
     for _, peers in groupby(alive, key=lambda member: member.role):
         end([member.process for member in peers])
     return [member.name for member in alive]

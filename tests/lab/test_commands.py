@@ -16,7 +16,7 @@ from common.cli.cluster import FAULTS as OFFERED
 from common.cli.exits import Exit
 from common.lab.faults import FAULTS
 from common.lab.home import MARK
-from common.lab.processes import find, marked
+from common.lab.processes import fenced_child, find, marked
 from common.lab.until import until
 from common.transports.redis_client import connect
 from tests.lab.members import nothing_left_of
@@ -131,7 +131,11 @@ def test_down_ends_the_task_of_an_agent_that_was_killed_by_hand(dts: Dts, home: 
     dts("submit", f"echo $$ > {tmp_path}/task; cd /; sleep 1000")
     until(lambda: (tmp_path / "task").is_file() and (tmp_path / "task").read_text())
     for member in shown(dts).values():
-        os.kill(member["pid"], signal.SIGKILL)
+        process = find(member["pid"])
+        assert process
+        # Frozen: it can't end its task when its fence is gone.
+        (fenced_child(process) or process).send(signal.SIGSTOP)
+        process.send(signal.SIGKILL)
     until(lambda: {one["state"] for one in shown(dts).values()} == {"dead"})
     assert {one["pid"] for one in shown(dts).values()} == {None}
     done = dts("down")

@@ -85,13 +85,18 @@ def test_a_beat_that_stops_or_starts_something_is_private_by_itself() -> None:
     assert not Beat("a", Do(Push("hello", "echo hi")), Claim("ran", RAN), look=()).private
 
 
-def test_a_killed_agent_leaves_its_tasks_running_and_its_successor_ends_them(inside: InProcessWorld) -> None:
+def test_the_commands_of_a_killed_agent_end_with_it_and_its_successor_runs_them_again(inside: InProcessWorld) -> None:
     hang = Push("hang", "[ $TASK_ATTEMPT -gt 1 ] || exec sleep 600")
     player(inside, Listener()).play(
         [
             Beat("run", Do(hang), Claim("runs", process("hang", 1, lives=True)), look=()),
-            Beat("kill", Hurt(Fault("kill", "agent-1")), Claim("lives", process("hang", 1, lives=True)), look=()),
-            Beat("start", Do(Fault("start", "agent-1")), Claim("gone", process("hang", 1, lives=False)), look=()),
+            Beat("kill", Hurt(Fault("kill", "agent-1")), Claim("gone", process("hang", 1, lives=False)), look=()),
+            Beat(
+                "start",
+                Do(Fault("start", "agent-1")),
+                Claim("again", fields("hang", status="SUCCESS", attempt="2")),
+                look=(),
+            ),
         ]
     )
     assert observer_of(inside).look().member("agent-1")

@@ -11,6 +11,7 @@ from common.domain.errors import DtsError
 from common.lab.until import until
 from common.settings import Settings
 from stage1_mvp.__main__ import Signals, run
+from stage1_mvp.tether import Tether
 from tests.stage1.desk import WITHIN, Desk
 
 
@@ -56,6 +57,6 @@ class Living:
 
     def _live(self) -> None:
         try:
-            run(self.settings, self._client, self.signals)
+            run(self.settings, self._client, self.signals, Tether())
         except DtsError as error:
             self.error = error

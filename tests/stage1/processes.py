@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from common.lab.processes import find
+from common.lab.processes import Process, fenced_child, find
 from common.lab.task_processes import task_processes
 from common.lab.until import until
 from tests.servers import kill_when_we_die
@@ -19,14 +19,17 @@ ROOT = Path(__file__).parents[2]
 
 
 class AgentProcess:
-    """One process; its log is a file. It is gone when this process is, however that ends."""
+    """One agent; its log is a file. It is gone when this process is, however that ends.
 
-    def __init__(self, url: str, home: Path, number: int, **settings: object) -> None:
+    `process` is what was started: the fence, or without one the agent itself.
+    """
+
+    def __init__(self, url: str, home: Path, number: int, *, fenced: bool = True, **settings: object) -> None:
         usual = {"agent": "agent-1", "slots": 4, "lease": 6, "drain": 10, "grace": 0.3, "redis_url": url, "home": home}
         given = {f"DTS_{name.upper()}": str(value) for name, value in (usual | settings).items()}
         self.home = home
         self._log = home / f"agent.{number}.log"
-        command = [sys.executable, "-m", "stage1_mvp", "agent"]
+        command = [sys.executable, "-m", "stage1_mvp", "agent", "--fence" if fenced else "--no-fence"]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 command, env={"PATH": os.environ["PATH"], **given}, cwd=ROOT, stdout=log, stderr=log
@@ -53,16 +56,25 @@ class AgentProcess:
     def term(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
+    @property
+    def body(self) -> Process:
+        """The process that takes tasks and runs them."""
+        started = find(self.process.pid) or Process(0, 0)
+        return fenced_child(started) or started
+
     def freeze(self) -> None:
-        self.process.send_signal(signal.SIGSTOP)
+        self.body.send(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
+        self.body.send(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Gone on return; what its tasks started goes on."""
+        """Gone on return, its fence too; what its tasks started goes on, as nobody is left to end it."""
+        body = self.body
+        body.send(signal.SIGSTOP)
         self.process.kill()
         self.process.wait()
+        body.send(signal.SIGKILL)
 
     def exit_code(self, within: float = WITHIN) -> int:
         """Wait for its end."""
@@ -78,7 +90,7 @@ class AgentProcess:
     @property
     def memory(self) -> int:
         """Bytes of its resident memory."""
-        return int(psutil.Process(self.process.pid).memory_info().rss)
+        return int(psutil.Process(self.body.pid).memory_info().rss)
 
     def close(self) -> None:
         """End it, and all that its tasks left running."""

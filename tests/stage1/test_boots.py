@@ -10,6 +10,7 @@ import pytest
 from common.lab.until import until
 from common.settings import Settings
 from stage1_mvp.__main__ import Boot, Signals, compose
+from stage1_mvp.tether import Tether
 from tests.servers import RedisAt, ServerAt
 from tests.stage1.conftest import StartLiving
 from tests.stage1.desk import Desk
@@ -19,7 +20,7 @@ ROUNDS, AT_ONCE = 10, 5
 
 
 def begun(settings: Settings, client: Callable[..., object]) -> Boot:
-    boot = compose(settings, client, Signals())  # type: ignore[arg-type]
+    boot = compose(settings, client, Signals(), Tether())  # type: ignore[arg-type]
     assert boot.begin(lambda _: True)
     return boot
 

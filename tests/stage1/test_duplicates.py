@@ -62,14 +62,15 @@ def test_it_takes_over_at_once_when_the_first_was_stopped(server: ServerAt, pers
 
 
 def test_agents_of_other_ids_share_a_home_and_do_not_hurt_each_other(
-    server: ServerAt, person: Desk, agents: StartAgent
+    server: ServerAt, person: Desk, agents: StartAgent, tmp_path: Path
 ) -> None:
     agents(server.url, slots=1).ready()
-    first = person.push("touch precious; echo started; sleep 0.8; ls")
+    first = person.push(f"touch precious; echo started; until [ -e {tmp_path}/go ]; do sleep 0.05; done; ls")
     person.printed(first, "started\n")
     agents(server.url, agent="agent-2").ready()
     second = person.push("true")
     assert person.succeeded(second)[0].agent == "agent-2"
+    (tmp_path / "go").touch()
     assert person.succeeded(first)[0].agent == "agent-1"
     assert person.log(first) == "started\nprecious\n"
 

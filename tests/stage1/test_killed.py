@@ -98,7 +98,7 @@ def test_a_task_that_asks_for_it_is_failed_when_its_agent_is_lost(
 def test_a_task_that_kills_its_agents_is_given_up(server: ServerAt, person: Desk, agents: StartAgent) -> None:
     task_id = person.push("kill -9 $PPID; exec sleep 60")
     for _ in range(2):
-        assert agents(server.url, lease=0.6, max_lost=2).exit_code() == -9
+        assert agents(server.url, fenced=False, lease=0.6, max_lost=2).exit_code() == -9
     agents(server.url, lease=LEASE, max_lost=2).ready()
     task = person.ended(task_id)
     assert task.result
@@ -110,7 +110,7 @@ def test_a_task_that_kills_its_agents_is_given_up(server: ServerAt, person: Desk
 def test_a_frozen_agent_is_replaced_and_ends_itself_when_it_wakes(
     server: ServerAt, person: Desk, agents: StartAgent, journal: Journal
 ) -> None:
-    first = agents(server.url, lease=LEASE).ready()
+    first = agents(server.url, fenced=False, lease=LEASE).ready()
     task_id = person.push("echo $$; " + journal.task(ENDLESS_AT_FIRST))
     pid = pid_in(person, task_id)
 

@@ -1,0 +1,125 @@
+"""Spool: ends of attempts on disk, from the moment they are known until they are stored.
+
+One file per boot, `<spool>/<boot>`, one end a line. The agent that is killed while Redis is away leaves its
+file behind, and its next boot reports what stands there before it takes anything back.
+"""
+
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from common.contracts import Finished, LogChunk, Report
+from common.domain.result import Reason, Result
+from common.domain.status import Status
+
+log = logging.getLogger("dts.spool")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The attempt that an end is of."""
+
+    task_id: str
+    attempt: int
+    agent: str
+    boot: str
+
+
+class Spool:
+    """The ends of one boot. Called from one thread; nothing here raises, for a full disk must not stop the agent.
+
+    What can't be written is said and goes on without: then an end lives only as long as this process.
+    """
+
+    def __init__(self, directory: Path, boot: str) -> None:
+        self._directory, self._path = directory, directory / boot
+        self._file: int | None = None
+        self._troubled = False
+
+    def keep(self, ends: Sequence[Finished]) -> None:
+        """Append them. Safe from the death of this process at once, from that of the machine when the disk has it."""
+        lines = "".join(_line(end) for end in ends).encode()
+        try:
+            if self._file is None:
+                self._directory.mkdir(0o700, parents=True, exist_ok=True)
+                self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.write(self._file, lines) < len(lines):
+                raise OSError(28, "no space left")
+            self._troubled = False
+        except OSError as error:
+            if not self._troubled:
+                self._troubled = True
+                log.warning("ends are not spooled: %s: %s", self._path, error.strerror)
+
+    def settle(self) -> None:
+        """All that was kept is stored."""
+        if self._file is not None:
+            try:
+                os.ftruncate(self._file, 0)
+            except OSError as error:
+                log.warning("the spool can't be emptied: %s: %s", self._path, error.strerror)
+
+    def close(self) -> None:
+        """Give the file back; an empty one goes."""
+        if self._file is not None:
+            empty = os.fstat(self._file).st_size == 0
+            os.close(self._file)
+            self._file = None
+            if empty:
+                self._path.unlink(missing_ok=True)
+
+    def replay(self, report: Report) -> None:
+        """Report what earlier boots left, and remove it. Raises Unavailable; then it may be repeated.
+
+        A boot that still lives has its file locked, and reports for itself.
+        """
+        for path in self._left():
+            with path.open("rb") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                ends = list(_read(file, path))
+                report.finished(ends)
+                path.unlink(missing_ok=True)
+            log.warning("%d ends that an earlier boot could not report are reported now", len(ends))
+
+    def _left(self) -> list[Path]:
+        try:
+            return sorted(path for path in self._directory.iterdir() if path != self._path)
+        except FileNotFoundError:
+            return []
+
+
+def _line(end: Finished) -> str:
+    task = end.task
+    ended = Ended(task.task_id, task.attempt, task.agent, task.boot)
+    entry = {"of": asdict(ended), "result": asdict(end.result), "offset": end.log.offset, "log": end.log.text}
+    return json.dumps(entry) + "\n"
+
+
+def _read(file: IO[bytes], path: Path) -> Iterator[Finished]:
+    for number, line in enumerate(file, 1):
+        try:
+            entry = json.loads(line)
+            task, result = Ended(**entry["of"]), entry["result"]
+            yield Finished(
+                task,
+                Result(
+                    **{
+                        **result,
+                        "status": Status(result["status"]),
+                        "reason": Reason(result["reason"]) if result["reason"] else None,
+                    }
+                ),
+                LogChunk(task, entry["offset"], entry["log"]),
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            # The last line of a process that was killed in the middle of it, or of a full disk.
+            log.warning("a spooled end can't be read: %s line %d: %s", path, number, error)

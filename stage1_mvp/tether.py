@@ -1,0 +1,67 @@
+"""Tether: the agent's end of the line to its fence."""
+
+import contextlib
+import math
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from stage1_mvp import fence
+
+SETTING = "DTS_FENCE"
+
+
+class Tether:
+    """Tells the fence until when it may count on this process, and notices when the fence is gone.
+
+    Without a fence (in a test, or where there is no Linux) it does nothing. Safe to call from many threads.
+    """
+
+    def __init__(self, line: socket.socket | None = None) -> None:
+        self._line = line
+        self._cut: Callable[[], None] = lambda: None
+        if line is not None:
+            threading.Thread(target=self._watch, args=[line], name="tether", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """The process to be signalled by whoever wants to stop this agent."""
+        return os.getpid() if self._line is None else os.getppid()
+
+    def promise(self, deadline: float) -> None:
+        """Until this monotonic time a lease covers what runs here; later none of it may be alive."""
+        if self._line is not None:
+            # Where the fence is gone, whoever watches the line sees that too.
+            with contextlib.suppress(OSError):
+                self._line.send(fence.DEADLINE.pack(deadline))
+
+    def nothing_runs(self) -> None:
+        """There is nothing to fence until the next promise."""
+        self.promise(math.inf)
+
+    def when_cut(self, act: Callable[[], None]) -> None:
+        """What to do when the fence is gone: from then on nobody could end what we run."""
+        self._cut = act
+
+    def _watch(self, line: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            line.recv(1)
+        self._cut()
+
+
+def tie() -> Tether:
+    """The tether of this process; where it has no fence yet, it becomes one that starts it again."""
+    number = os.environ.pop(SETTING, None)
+    if number is not None:
+        return Tether(socket.socket(fileno=int(number)))
+    if not sys.platform.startswith("linux"):
+        return Tether()
+    return os.execv(sys.executable, fenced([sys.executable, "-m", "stage1_mvp", *sys.argv[1:]]))  # noqa: S606
+
+
+def fenced(command: list[str]) -> list[str]:
+    """The command that runs `command` behind a fence."""
+    return [sys.executable, "-I", "-S", str(Path(fence.__file__)), *command]
