@@ -32,6 +32,8 @@ from common.settings import Settings
 from common.transports.redis_client import CLIENT_OPTIONS
 
 REDIS = "redis"
+FAULTS = {"kill": "dead", "stop": "stopped", "start": "running"}
+"""What can be done to a member, and the state in which it then is."""
 LOGGERS = ("dts", "common")
 LINES = 500
 """Log lines that are kept."""
@@ -74,8 +76,10 @@ class InProcessWorld:
         return self._log.lines()
 
     def fault(self, kind: str, name: str) -> None:
+        if kind not in FAULTS:
+            raise WrongState(f"can't {kind} {name}: within one process only {', '.join(FAULTS)} can be done")
         if name == REDIS:
-            self._redis_state = {"kill": "dead", "stop": "stopped", "start": "running"}[kind]
+            self._redis_state = FAULTS[kind]
             self._server.connected = kind == "start"
         elif name in self._agents:
             self._agents[name].fault(kind)
@@ -157,7 +161,6 @@ class _Life:
         self._make, self._settings = make, settings
         self._line = _Line(server)
         self._killed = False
-        self._boot: Boot | None = None
         self.stop, self.begun = threading.Event(), threading.Event()
         self.thread = threading.Thread(target=self._live, name=f"life of {settings.agent}", daemon=True)
 

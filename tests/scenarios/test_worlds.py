@@ -50,6 +50,8 @@ def test_what_runs_cannot_be_started_and_what_is_dead_cannot_be_killed(inside: I
     inside.fault("kill", "agent-1")
     with pytest.raises(WrongState, match="dead"):
         inside.fault("kill", "agent-1")
+    with pytest.raises(WrongState, match="only kill, stop, start"):
+        inside.fault("freeze", "agent-1")
 
 
 def test_what_is_not_ours_cannot_be_hurt(inside: InProcessWorld) -> None:
