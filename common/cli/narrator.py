@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
@@ -86,7 +87,11 @@ class Narrator:
             self._live.start()
 
     def doing(self, command: str, *, hurts: bool) -> None:
-        self._tell(Text.assemble(("$ ", "dim"), (one_line(command), "bold red" if hurts else "bold")))
+        line = one_line(command)
+        if self._live and cell_len(line) + len("$ ") > self._console.width:
+            # Still one command for a shell, should somebody copy it from the screen.
+            line = line.replace(" '", " \\\n    '", 1)
+        self._tell(Text.assemble(("$ ", "dim"), (line, "bold red" if hurts else "bold")))
 
     def awaiting(self, beat: Beat, step: Claim | Gap) -> None:
         if self._scene:
