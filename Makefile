@@ -4,6 +4,8 @@
 UV ?= uv
 PYTHON ?=
 ARGS ?=
+# Tests wait more than they compute: several at once, also on few cores.
+WORKERS ?= 4
 # The newest stage in the tree.
 N ?= $(lastword $(sort $(foreach stage,$(wildcard stage[1-9]*_*),$(firstword $(subst _, ,$(stage:stage%=%))))))
 
@@ -21,7 +23,7 @@ demo: $(RUN) ## install what is needed, then show the newest stage at work (N=1 
 	@$(BIN)/dts demo $(N) $(ARGS)
 
 test: $(DEV) ## install what is needed, then run all tests (ARGS='-k word' chooses)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: format lint types layers unused test ## all that must hold before a commit
 
