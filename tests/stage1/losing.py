@@ -75,3 +75,24 @@ class Losing:
             doomed = self._left > 0 and self._chooses(command)
             self._left -= doomed
             return doomed
+
+
+class Holding:
+    """Makes clients that hold back grants: answers to claims that brought something, until they are let go."""
+
+    def __init__(self, client: Callable[..., Redis]) -> None:
+        self._client, self._is_claim = client, calls("claim")
+        self.let_go = threading.Event()
+
+    def client(self, **options: Any) -> Redis:
+        client = self._client(**options)
+        execute: Callable[..., Any] = client.execute_command
+
+        def holding(*command: Any, **how: Any) -> Any:
+            answer = execute(*command, **how)
+            if self._is_claim(command) and len(answer) > 1:
+                self.let_go.wait(20)
+            return answer
+
+        client.execute_command = holding  # type: ignore[method-assign]
+        return client

@@ -85,8 +85,11 @@ def test_away_for_longer_than_the_lease_its_tasks_are_ended_in_time_and_run_agai
     agent = agents(server.url, lease=lease, grace=10).ready()
     stubborn = desk.push("trap '' TERM; echo $$; " + journal.task(ENDLESS_AT_FIRST))
     sneaky = desk.push(f"trap '' TERM; setsid sh -c 'echo $$; exec sleep {ENDLESS_AT_FIRST}' & wait; wait")
-    pids = [pid_in(desk, stubborn), pid_in(desk, sneaky)]
+    unwanted = desk.push("trap '' TERM; echo $$; while :; do sleep 0.05; done")
+    pids = [pid_in(desk, task_id) for task_id in (stubborn, sneaky, unwanted)]
     boot = desk.task(stubborn).boot
+    # It is in its grace, which is longer than the lease.
+    desk.cancel(unwanted)
 
     renewed = time.monotonic()
     server.kill()
@@ -100,6 +103,7 @@ def test_away_for_longer_than_the_lease_its_tasks_are_ended_in_time_and_run_agai
     for task in desk.succeeded(stubborn, sneaky):
         assert (task.attempt, task.failures) == (2, 0)
         assert task.boot != boot
+    assert desk.ended(unwanted).status is Status.CANCELLED
     journal.check()
     desk.settled()
 

@@ -6,9 +6,11 @@ import pytest
 
 from common.domain.status import Status
 from common.lab.until import until
+from tests.servers import RedisAt
 from tests.stage1.conftest import StartLiving
 from tests.stage1.desk import Desk
 from tests.stage1.journal import Journal
+from tests.stage1.losing import Holding
 
 
 @pytest.fixture
@@ -86,6 +88,23 @@ def test_a_boot_whose_lease_another_has_is_granted_nothing_and_ends_its_tasks(de
     assert agent.error is None
     assert desk.redis.hget(desk.keys.agent("agent-1"), "boot") == "another"
     assert boot != "another"
+
+
+def test_what_is_granted_while_the_lease_is_lost_does_not_start(
+    redis_at: RedisAt, desk: Desk, living: StartLiving, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    task_id = desk.push(journal.task(60))
+    holding = Holding(redis_at.client)
+    agent = living(client=holding.client, lease=1.5)
+    desk.running(task_id)
+    desk.redis.hset(desk.keys.agent("agent-1"), "boot", "another")
+    until(lambda: "lease lost" in caplog.text)
+
+    holding.let_go.set()
+
+    desk.reached(task_id, Status.PENDING, within=5)
+    assert journal.starts() == []
+    agent.stop()
 
 
 def test_thousands_of_tasks_that_do_nothing_all_end(desk: Desk, living: StartLiving) -> None:

@@ -161,7 +161,7 @@ def test_an_agent_whose_redis_is_away_can_be_stopped(own_redis: OwnRedis, agents
     # It tries for a while to tell what became of the task, and leaves it to the next boot.
     assert agent.exit_code() == 0
     assert gone(pid)
-    agent.says("1 ends are not reported yet; the next boot runs those tasks again")
+    agent.says("1 ends are not reported yet; the next boot here does it")
 
 
 @pytest.mark.parametrize("second_after", [0.0, 0.2])
