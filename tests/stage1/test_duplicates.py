@@ -5,6 +5,8 @@ from pathlib import Path
 
 from common.domain.errors import DuplicateAgent
 from common.domain.status import Status
+from common.lab.until import until
+from common.store.keys import Keys
 from tests.servers import ServerAt
 from tests.stage1.conftest import StartAgent, StartLiving
 from tests.stage1.desk import Desk
@@ -76,14 +78,18 @@ def test_agents_of_other_ids_share_a_home_and_do_not_hurt_each_other(
 
 
 def test_agents_of_two_platforms_may_have_one_id_and_one_home(
-    server: ServerAt, person: Desk, agents: StartAgent
+    server: ServerAt, person: Desk, agents: StartAgent, tmp_path: Path
 ) -> None:
     """As two people do who try dts in the same directory of the same machine."""
     agents(server.url).ready()
-    first = person.push("touch precious; echo started; sleep 0.8; ls")
+    first = person.push(f"touch precious; echo started; until [ -e {tmp_path}/go ]; do sleep 0.05; done; ls")
     person.printed(first, "started\n")
-    other = agents(server.url, namespace="other:").ready()
-    other.says("ready")
+    dead = tmp_path / "work" / "agent-1" / "a-boot-that-is-gone"
+    dead.mkdir()
+    agents(server.url, namespace="other:").ready()
+    until(lambda: not dead.exists())
+    Desk(server.client(), Keys("other:")).works()
+    (tmp_path / "go").touch()
     (task,) = person.succeeded(first)
     assert task.attempt == 1
     assert person.log(first) == "started\nprecious\n"
