@@ -4,7 +4,7 @@ A server that is missing skips its tests on a laptop. Where CI or DTS_REQUIRE_SE
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -97,3 +97,11 @@ def own_redis(binary_of: BinaryOf, tmp_path: Path) -> Iterator[OwnRedis]:
 @pytest.fixture
 def keys() -> Keys:
     return Keys()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test logs may hold bytes that are no text; a report crosses from one process to another as text."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report

@@ -148,7 +148,7 @@ def test_a_task_that_ended_while_redis_was_away_does_not_run_again_though_its_ag
     person.printed(task_id, "begun\n")
     with frozen(person):
         until(lambda: "end" in [line.what for line in journal.lines()])
-        until(lambda: any(file.stat().st_size for file in (tmp_path / "spool" / "agent-1").iterdir()))
+        until(lambda: any(file.stat().st_size for file in tmp_path.glob("spool/agent-1/*")))
         agent.kill()
     agents(server.url, lease=LEASE).ready()
     (task,) = person.succeeded(task_id)
