@@ -1,10 +1,10 @@
 """Where a scenario is played: a system with its Redis, its members, and the faults that can be done to them."""
 
+import contextlib
 import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -105,7 +105,7 @@ class AttachedWorld:
         raise WrongState(f"can't {kind} {name}: it is not ours")
 
 
-@contextmanager
+@contextlib.contextmanager
 def private(
     stage: StageSpec, profile: str, settings: Mapping[str, str], told: Callable[[str], None] = lambda _: None
 ) -> Iterator[World]:
@@ -118,12 +118,14 @@ def private(
     try:
         home.mkdir(0o700)
         with Cluster.owned(home, stage, profile, env=settings, told=told) as cluster:
-            yield ClusterWorld(cluster, home)
+            world = ClusterWorld(cluster, home)
+            with contextlib.closing(world.redis):
+                yield world
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
-@contextmanager
+@contextlib.contextmanager
 def in_process(stage: StageSpec, settings: Mapping[str, str]) -> "Iterator[InProcessWorld]":
     """The same without any server; needs the extra `fake`."""
     from common.lab.in_process import InProcessWorld
