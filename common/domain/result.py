@@ -24,8 +24,6 @@ class Reason(StrEnum):
     FENCED = "FENCED"
     """The agent could not prove its lease any more and ended the task."""
     AGENT_LOST = "AGENT_LOST"
-    START_BY = "START_BY"
-    """It waited longer than it was allowed to."""
 
 
 CHARGED = frozenset({Reason.EXIT_CODE, Reason.SIGNAL, Reason.TIMEOUT, Reason.SPAWN_ERROR, Reason.EXECUTOR_ERROR})
