@@ -136,8 +136,11 @@ def test_a_flag_is_seen_while_hints_for_others_keep_coming(desk: Desk) -> None:
     over = threading.Event()
 
     def chatter() -> None:
-        while not over.wait(0.02):
-            desk.redis.publish(desk.keys.control("agent-1"), "somebody-else")
+        while not over.wait(0.01):
+            with desk.redis.pipeline(transaction=False) as pipe:
+                for _ in range(20):
+                    pipe.publish(desk.keys.control("agent-1"), "somebody-else")
+                pipe.execute()
 
     chattering = threading.Thread(target=chatter)
     chattering.start()

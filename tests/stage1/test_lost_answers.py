@@ -65,10 +65,9 @@ def test_tasks_granted_in_a_lost_answer_are_run_by_the_next_attempt(
 
 
 @pytest.mark.parametrize("command", ["take", "BRPOPLPUSH"])
-def test_a_take_that_arrives_when_nobody_waits_for_it_any_more_strands_nothing(
+def test_a_take_that_arrives_after_it_was_given_up_strands_nothing(
     redis_at: RedisAt, desk: Desk, living: StartLiving, command: str
 ) -> None:
-    """As in a network that heals: what it held up comes after the repeat."""
     desk.redis.script_load(source("take"))
     late = Losing(redis_at.client, calls(command), late=True)
     living(client=late.client)
@@ -76,6 +75,18 @@ def test_a_take_that_arrives_when_nobody_waits_for_it_any_more_strands_nothing(
     task_id = desk.push("true")
     late.arrive()
     desk.succeeded(task_id)
+    desk.settled()
+
+
+def test_a_take_that_arrives_when_nobody_waits_for_it_any_more_strands_nothing(desk: Desk, living: StartLiving) -> None:
+    """As in a network that heals: what it held up comes long after the repeat."""
+    living()
+    desk.works()
+    held = desk.keys.held(desk.keys.tasks_queue, "agent-1")
+    # What such a take leaves there.
+    desk.redis.hset(held, "01A-LATE-ONE", '{"content":"true","taskId":"late"}')
+    until(lambda: desk.store.get("late"))
+    desk.succeeded("late")
     desk.settled()
 
 
@@ -120,6 +131,23 @@ def test_a_link_that_loses_every_tenth_answer_loses_no_task(
     assert {task.failures for task in tasks[1::3]} == {1}
     journal.check()
     assert len(journal.starts()) == 20
+
+
+def test_a_boot_that_can_not_prove_its_lease_any_more_takes_nothing_back_itself(
+    redis_at: RedisAt, desk: Desk, living: StartLiving, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Redis hears it renew, so the lease is there for long; but no answer tells it so."""
+    deaf, is_lease = True, calls("lease")
+    losing = Losing(redis_at.client, lambda command: deaf and is_lease(command) and "renew" in command, times=1000)
+    agent = living(client=losing.client, lease=1.5)
+    boot = agent.ready(desk)
+    task_id = desk.push("[ $TASK_ATTEMPT -gt 1 ] || sleep 60")
+    desk.running(task_id)
+    until(lambda: "lease lost: it could not be renewed in time" in caplog.text)
+    deaf = False
+    (task,) = desk.succeeded(task_id)
+    assert task.attempt == 2
+    assert task.boot != boot
 
 
 def test_a_redis_that_forgot_its_last_second_starts_nothing_twice_at_the_same_time(

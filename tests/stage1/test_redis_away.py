@@ -82,7 +82,7 @@ def test_away_for_longer_than_the_lease_its_tasks_are_ended_in_time_and_run_agai
     lease = 2.0
     server = own_redis(*KEPT)
     desk = desk_at(server)
-    agent = agents(server.url, lease=lease, grace=10).ready()
+    agent = agents(server.url, fenced=False, lease=lease, grace=10).ready()
     stubborn = desk.push("trap '' TERM; echo $$; " + journal.task(ENDLESS_AT_FIRST))
     sneaky = desk.push(f"trap '' TERM; setsid sh -c 'echo $$; exec sleep {ENDLESS_AT_FIRST}' & wait; wait")
     unwanted = desk.push("trap '' TERM; echo $$; while :; do sleep 0.05; done")
