@@ -71,8 +71,10 @@ class Losing:
         self._held_up.clear()
 
     def _doomed(self, command: Command) -> bool:
+        if not self._chooses(command):
+            return False
         with self._lock:
-            doomed = self._left > 0 and self._chooses(command)
+            doomed = self._left > 0
             self._left -= doomed
             return doomed
 

@@ -133,17 +133,19 @@ def test_a_flag_whose_hint_was_lost_is_seen(desk: Desk) -> None:
 def test_a_flag_is_seen_while_hints_for_others_keep_coming(desk: Desk) -> None:
     task_id = desk.push("sleep 60")
     desk.running(task_id)
-    over = threading.Event()
+    under_way, over = threading.Event(), threading.Event()
 
     def chatter() -> None:
-        while not over.wait(0.01):
+        while not over.wait(0.005):
             with desk.redis.pipeline(transaction=False) as pipe:
                 for _ in range(20):
                     pipe.publish(desk.keys.control("agent-1"), "somebody-else")
                 pipe.execute()
+            under_way.set()
 
     chattering = threading.Thread(target=chatter)
     chattering.start()
+    under_way.wait()
     try:
         desk.redis.hset(desk.keys.task(task_id), "cancelRequested", 1)
         assert desk.ended(task_id).status is Status.CANCELLED

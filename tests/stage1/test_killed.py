@@ -155,22 +155,19 @@ def test_every_message_becomes_one_task_that_ends_however_often_the_agent_is_kil
     server: ServerAt, person: Desk, agents: StartAgent, journal: Journal
 ) -> None:
     """The agent is killed at random moments while messages are pushed, taken, submitted, claimed, run and reported."""
-    pushed, kills, lease = 300, 10, 0.6
+    pushed, kills, lease = 300, 10, 0.8
     rng = random.Random(4)
     settings = {"fenced": False, "lease": lease, "max_lost": 100, "slots": 6}
     ids: list[str] = []
     agent = agents(server.url, **settings).ready()
     for kill in range(kills):
         ids += person.push_many([journal.task(rng.choice((0, 0, 0.02, 0.2)))] * (pushed // kills))
-        # The next one waits for the lease already; it is quicker than one that is only started then.
-        following = agents(server.url, **settings)
-        following.says("waiting: the lease")
         enough = min(succeeded(person) + rng.randrange(8), len(ids))
         until(lambda enough=enough: succeeded(person) >= enough)  # type: ignore[misc]
         if kill % 3 == 0:
             agent.freeze()
         agent.kill()
-        agent = following.ready()
+        agent = agents(server.url, **settings).ready()
 
     tasks = person.succeeded(*ids)
 
