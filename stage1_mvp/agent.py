@@ -17,7 +17,7 @@ TAKE_WITHIN = 0.3
 
 
 class Agent(Service):
-    """Runs what its inbox grants, each task in a slot of its own; never more than `slots` at once.
+    """Runs what its inbox grants, each task in a slot of its own; never more than `slots` at once, none after `stop`.
 
     `close` drains: it waits up to `drain` seconds for the running tasks, or until `hurry` is set, then ends
     what is left; that goes back to PENDING at no cost to its retries.
@@ -33,13 +33,17 @@ class Agent(Service):
         *,
         slots: int,
         drain: float,
+        stop: threading.Event,
         hurry: threading.Event,
     ) -> None:
         self._inbox, self._runs, self._executors = inbox, runs, executors
-        self._slots, self._drain, self._hurry = slots, drain, hurry
+        self._slots, self._drain, self._stop, self._hurry = slots, drain, stop, hurry
 
     def step(self) -> float:
         room = self._runs.wait_for_room(self._slots, TAKE_WITHIN)
+        if self._stop.is_set():
+            # Others may be closed before us, and that takes its time.
+            return TAKE_WITHIN
         if not room:
             return 0
         for run in [self._runs.add(task) for task in self._inbox.take(room, TAKE_WITHIN)]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -99,3 +100,9 @@ def agents(tmp_path: Path) -> Iterator[StartAgent]:
             return agent
 
         yield start
+
+
+@pytest.fixture
+def bare_agents(agents: StartAgent) -> StartAgent:
+    """The same without a fence: what the agent does for itself, and what becomes of its tasks when it can't."""
+    return partial(agents, fenced=False)

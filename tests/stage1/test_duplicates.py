@@ -15,14 +15,14 @@ LEASE = 1.2
 
 
 def test_the_second_ends_with_a_clear_word_and_the_first_goes_on(
-    server: ServerAt, person: Desk, agents: StartAgent
+    server: ServerAt, person: Desk, bare_agents: StartAgent
 ) -> None:
-    first = agents(server.url, lease=LEASE).ready()
+    first = bare_agents(server.url, lease=LEASE).ready()
     task_id = person.push("touch precious; echo started; until [ -e go ]; do sleep 0.02; done; ls; echo $PWD")
     person.printed(task_id, "started\n")
     boot = person.task(task_id).boot
 
-    second = agents(server.url, lease=LEASE)
+    second = bare_agents(server.url, lease=LEASE)
 
     assert second.exit_code() == 1
     assert (
@@ -40,20 +40,22 @@ def test_the_second_ends_with_a_clear_word_and_the_first_goes_on(
     person.works()
 
 
-def test_it_takes_over_when_the_first_was_killed(server: ServerAt, person: Desk, agents: StartAgent) -> None:
-    first = agents(server.url, lease=LEASE).ready()
+def test_it_takes_over_when_the_first_was_killed(server: ServerAt, person: Desk, bare_agents: StartAgent) -> None:
+    first = bare_agents(server.url, lease=LEASE).ready()
     task_id = person.push("[ $TASK_ATTEMPT = 2 ] || exec sleep 60")
     person.running(task_id)
-    second = agents(server.url, lease=LEASE)
+    second = bare_agents(server.url, lease=LEASE)
     second.says("waiting: the lease")
     first.kill()
     second.ready()
     assert person.succeeded(task_id)[0].attempt == 2
 
 
-def test_it_takes_over_at_once_when_the_first_was_stopped(server: ServerAt, person: Desk, agents: StartAgent) -> None:
-    first = agents(server.url, lease=30).ready()
-    second = agents(server.url, lease=30)
+def test_it_takes_over_at_once_when_the_first_was_stopped(
+    server: ServerAt, person: Desk, bare_agents: StartAgent
+) -> None:
+    first = bare_agents(server.url, lease=30).ready()
+    second = bare_agents(server.url, lease=30)
     second.says("waiting: the lease")
     asked = time.monotonic()
     first.term()
@@ -64,12 +66,12 @@ def test_it_takes_over_at_once_when_the_first_was_stopped(server: ServerAt, pers
 
 
 def test_agents_of_other_ids_share_a_home_and_do_not_hurt_each_other(
-    server: ServerAt, person: Desk, agents: StartAgent, tmp_path: Path
+    server: ServerAt, person: Desk, bare_agents: StartAgent, tmp_path: Path
 ) -> None:
-    agents(server.url, slots=1).ready()
+    bare_agents(server.url, slots=1).ready()
     first = person.push(f"touch precious; echo started; until [ -e {tmp_path}/go ]; do sleep 0.05; done; ls")
     person.printed(first, "started\n")
-    agents(server.url, agent="agent-2").ready()
+    bare_agents(server.url, agent="agent-2").ready()
     second = person.push("true")
     assert person.succeeded(second)[0].agent == "agent-2"
     (tmp_path / "go").touch()
@@ -78,15 +80,15 @@ def test_agents_of_other_ids_share_a_home_and_do_not_hurt_each_other(
 
 
 def test_agents_of_two_platforms_may_have_one_id_and_one_home(
-    server: ServerAt, person: Desk, agents: StartAgent, tmp_path: Path
+    server: ServerAt, person: Desk, bare_agents: StartAgent, tmp_path: Path
 ) -> None:
     """As two people do who try dts in the same directory of the same machine."""
-    agents(server.url).ready()
+    bare_agents(server.url).ready()
     first = person.push(f"touch precious; echo started; until [ -e {tmp_path}/go ]; do sleep 0.05; done; ls")
     person.printed(first, "started\n")
     dead = tmp_path / "work" / "agent-1" / "a-boot-that-is-gone"
     dead.mkdir()
-    agents(server.url, namespace="other:").ready()
+    bare_agents(server.url, namespace="other:").ready()
     until(lambda: not dead.exists())
     Desk(server.client(), Keys("other:")).works()
     (tmp_path / "go").touch()

@@ -30,9 +30,9 @@ def pid_in(desk: Desk, task_id: str, attempt: int = 1) -> int:
 
 
 def test_what_a_killed_agent_ran_is_ended_and_runs_again(
-    server: ServerAt, person: Desk, agents: StartAgent, journal: Journal
+    server: ServerAt, person: Desk, bare_agents: StartAgent, journal: Journal
 ) -> None:
-    agent = agents(server.url, lease=LEASE).ready()
+    agent = bare_agents(server.url, lease=LEASE).ready()
     boot = str(person.redis.hget(person.keys.agent("agent-1"), "boot"))
     task_id = person.push("echo $$; " + journal.task(ENDLESS_AT_FIRST))
     escaped = person.push("setsid sh -c 'echo $$; exec sleep 60' & wait")
@@ -41,7 +41,7 @@ def test_what_a_killed_agent_ran_is_ended_and_runs_again(
 
     agent.kill()
     assert not any(gone(pid) for pid in pids)
-    second = agents(server.url, lease=LEASE).ready()
+    second = bare_agents(server.url, lease=LEASE).ready()
 
     (task,) = person.succeeded(task_id)
     assert all(gone(pid) for pid in pids)
@@ -58,34 +58,36 @@ def test_what_a_killed_agent_ran_is_ended_and_runs_again(
 
 
 def test_what_it_left_running_is_ended_even_where_redis_has_forgotten_it(
-    server: ServerAt, person: Desk, agents: StartAgent
+    server: ServerAt, person: Desk, bare_agents: StartAgent
 ) -> None:
-    agent = agents(server.url, lease=LEASE).ready()
+    agent = bare_agents(server.url, lease=LEASE).ready()
     pid = pid_in(person, person.push("setsid sh -c 'echo $$; exec sleep 60' & wait"))
     agent.kill()
     person.redis.flushall()
-    agents(server.url, lease=LEASE).ready()
+    bare_agents(server.url, lease=LEASE).ready()
     until(lambda: gone(pid))
 
 
-def test_what_it_left_on_disk_is_removed(server: ServerAt, person: Desk, agents: StartAgent, tmp_path: Path) -> None:
-    agent = agents(server.url, lease=LEASE).ready()
+def test_what_it_left_on_disk_is_removed(
+    server: ServerAt, person: Desk, bare_agents: StartAgent, tmp_path: Path
+) -> None:
+    agent = bare_agents(server.url, lease=LEASE).ready()
     task_id = person.push("touch some-file; mkdir -m 0 locked; echo $PWD; exec sleep 60")
     person.printed(task_id, "\n")
     directory = Path(person.log(task_id).strip())
     assert directory.is_relative_to(tmp_path / "work" / "agent-1")
     assert (directory / "some-file").exists()
     agent.kill()
-    agents(server.url, lease=LEASE).ready()
+    bare_agents(server.url, lease=LEASE).ready()
     until(lambda: not directory.parent.exists())
     person.cancel(task_id)
     person.ended(task_id)
 
 
 def test_a_task_that_asks_for_it_is_failed_when_its_agent_is_lost(
-    server: ServerAt, person: Desk, agents: StartAgent
+    server: ServerAt, person: Desk, bare_agents: StartAgent
 ) -> None:
-    agent = agents(server.url, lease=LEASE).ready()
+    agent = bare_agents(server.url, lease=LEASE).ready()
     once = person.push("sleep 60", onAgentLost="fail", retries=5)
     unwanted = person.push("sleep 60")
     for task_id in (once, unwanted):
@@ -94,7 +96,7 @@ def test_a_task_that_asks_for_it_is_failed_when_its_agent_is_lost(
     assert person.cancel(unwanted) is Answer.REQUESTED
     agent.kill()
 
-    agents(server.url, lease=LEASE).ready()
+    bare_agents(server.url, lease=LEASE).ready()
 
     task = person.ended(once)
     assert task.result
@@ -102,11 +104,11 @@ def test_a_task_that_asks_for_it_is_failed_when_its_agent_is_lost(
     assert person.ended(unwanted).status is Status.CANCELLED
 
 
-def test_a_task_that_kills_its_agents_is_given_up(server: ServerAt, person: Desk, agents: StartAgent) -> None:
+def test_a_task_that_kills_its_agents_is_given_up(server: ServerAt, person: Desk, bare_agents: StartAgent) -> None:
     task_id = person.push("kill -9 $PPID; exec sleep 60")
     for _ in range(2):
-        assert agents(server.url, fenced=False, lease=0.6, max_lost=2).exit_code() == -9
-    agents(server.url, lease=LEASE, max_lost=2).ready()
+        assert bare_agents(server.url, lease=0.6, max_lost=2).exit_code() == -9
+    bare_agents(server.url, lease=LEASE, max_lost=2).ready()
     task = person.ended(task_id)
     assert task.result
     assert (task.status, task.attempt, task.result.reason) == (Status.FAILED, 2, Reason.AGENT_LOST)
@@ -115,14 +117,14 @@ def test_a_task_that_kills_its_agents_is_given_up(server: ServerAt, person: Desk
 
 
 def test_a_frozen_agent_is_replaced_and_ends_itself_when_it_wakes(
-    server: ServerAt, person: Desk, agents: StartAgent, journal: Journal
+    server: ServerAt, person: Desk, bare_agents: StartAgent, journal: Journal
 ) -> None:
-    first = agents(server.url, fenced=False, lease=LEASE).ready()
+    first = bare_agents(server.url, lease=LEASE).ready()
     task_id = person.push("echo $$; " + journal.task(ENDLESS_AT_FIRST))
     pid = pid_in(person, task_id)
 
     first.freeze()
-    second = agents(server.url, lease=LEASE).ready()
+    second = bare_agents(server.url, lease=LEASE).ready()
     until(lambda: gone(pid))
     (task,) = person.succeeded(task_id)
     assert task.attempt == 2
@@ -137,8 +139,10 @@ def test_a_frozen_agent_is_replaced_and_ends_itself_when_it_wakes(
     person.works()
 
 
-def test_an_agent_frozen_for_less_than_its_lease_goes_on(server: ServerAt, person: Desk, agents: StartAgent) -> None:
-    agent = agents(server.url, lease=6).ready()
+def test_an_agent_frozen_for_less_than_its_lease_goes_on(
+    server: ServerAt, person: Desk, bare_agents: StartAgent
+) -> None:
+    agent = bare_agents(server.url, lease=6).ready()
     task_id = person.push("echo $$; sleep 0.3")
     pid_in(person, task_id)
     agent.freeze()
@@ -152,14 +156,14 @@ def test_an_agent_frozen_for_less_than_its_lease_goes_on(server: ServerAt, perso
 
 
 def test_every_message_becomes_one_task_that_ends_however_often_the_agent_is_killed(
-    server: ServerAt, person: Desk, agents: StartAgent, journal: Journal
+    server: ServerAt, person: Desk, bare_agents: StartAgent, journal: Journal
 ) -> None:
     """The agent is killed at random moments while messages are pushed, taken, submitted, claimed, run and reported."""
     pushed, kills, lease = 300, 10, 0.8
     rng = random.Random(4)
-    settings = {"fenced": False, "lease": lease, "max_lost": 100, "slots": 6}
+    settings = {"lease": lease, "max_lost": 100, "slots": 6}
     ids: list[str] = []
-    agent = agents(server.url, **settings).ready()
+    agent = bare_agents(server.url, **settings).ready()
     for kill in range(kills):
         ids += person.push_many([journal.task(rng.choice((0, 0, 0.02, 0.2)))] * (pushed // kills))
         enough = min(succeeded(person) + rng.randrange(8), len(ids))
@@ -167,7 +171,7 @@ def test_every_message_becomes_one_task_that_ends_however_often_the_agent_is_kil
         if kill % 3 == 0:
             agent.freeze()
         agent.kill()
-        agent = agents(server.url, **settings).ready()
+        agent = bare_agents(server.url, **settings).ready()
 
     tasks = person.succeeded(*ids)
 

@@ -40,10 +40,10 @@ def pid_in(desk: Desk, task_id: str) -> int:
     return int(desk.log(task_id).split()[0])
 
 
-def test_absent_at_the_start_it_is_waited_for(own_redis: OwnRedis, agents: StartAgent) -> None:
+def test_absent_at_the_start_it_is_waited_for(own_redis: OwnRedis, bare_agents: StartAgent) -> None:
     server = own_redis()
     server.stop()
-    agent = agents(server.url)
+    agent = bare_agents(server.url)
     agent.says("waiting: Redis is away")
     server.start()
     desk = desk_at(server)
@@ -54,11 +54,11 @@ def test_absent_at_the_start_it_is_waited_for(own_redis: OwnRedis, agents: Start
 
 
 def test_away_for_less_than_the_lease_a_running_task_ends_once(
-    own_redis: OwnRedis, agents: StartAgent, journal: Journal
+    own_redis: OwnRedis, bare_agents: StartAgent, journal: Journal
 ) -> None:
     server = own_redis(*KEPT)
     desk = desk_at(server)
-    agent = agents(server.url, lease=20).ready()
+    agent = bare_agents(server.url, lease=20).ready()
     short, long = desk.push(journal.task(0.1)), desk.push(journal.task(1.0))
     desk.running(long)
 
@@ -77,12 +77,12 @@ def test_away_for_less_than_the_lease_a_running_task_ends_once(
 
 
 def test_away_for_longer_than_the_lease_its_tasks_are_ended_in_time_and_run_again(
-    own_redis: OwnRedis, agents: StartAgent, journal: Journal
+    own_redis: OwnRedis, bare_agents: StartAgent, journal: Journal
 ) -> None:
     lease = 2.0
     server = own_redis(*KEPT)
     desk = desk_at(server)
-    agent = agents(server.url, fenced=False, lease=lease, grace=10).ready()
+    agent = bare_agents(server.url, lease=lease, grace=10).ready()
     stubborn = desk.push("trap '' TERM; echo $$; " + journal.task(ENDLESS_AT_FIRST))
     sneaky = desk.push(f"trap '' TERM; setsid sh -c 'echo $$; exec sleep {ENDLESS_AT_FIRST}' & wait; wait")
     unwanted = desk.push("trap '' TERM; echo $$; while :; do sleep 0.05; done")
@@ -108,10 +108,10 @@ def test_away_for_longer_than_the_lease_its_tasks_are_ended_in_time_and_run_agai
     desk.settled()
 
 
-def test_back_without_its_data_the_agent_starts_afresh(own_redis: OwnRedis, agents: StartAgent) -> None:
+def test_back_without_its_data_the_agent_starts_afresh(own_redis: OwnRedis, bare_agents: StartAgent) -> None:
     server = own_redis()
     desk = desk_at(server)
-    agent = agents(server.url, lease=2).ready()
+    agent = bare_agents(server.url, lease=2).ready()
     pid = pid_in(desk, desk.push("echo $$; exec sleep 60"))
 
     server.kill()
@@ -125,10 +125,10 @@ def test_back_without_its_data_the_agent_starts_afresh(own_redis: OwnRedis, agen
     assert desk.redis.zcard(desk.keys.all) == 1
 
 
-def test_frozen_for_a_second_it_costs_nothing(own_redis: OwnRedis, agents: StartAgent, journal: Journal) -> None:
+def test_frozen_for_a_second_it_costs_nothing(own_redis: OwnRedis, bare_agents: StartAgent, journal: Journal) -> None:
     server = own_redis()
     desk = desk_at(server)
-    agent = agents(server.url, lease=20).ready()
+    agent = bare_agents(server.url, lease=20).ready()
     ids = desk.push_many([journal.task(0.1)] * 20)
     until(lambda: len(journal.lines()) > 8)
 
@@ -145,12 +145,12 @@ def test_frozen_for_a_second_it_costs_nothing(own_redis: OwnRedis, agents: Start
 
 
 def test_frozen_for_longer_than_the_lease_its_tasks_are_ended_in_time_and_run_again(
-    own_redis: OwnRedis, agents: StartAgent, journal: Journal
+    own_redis: OwnRedis, bare_agents: StartAgent, journal: Journal
 ) -> None:
     lease = 2.0
     server = own_redis()
     desk = desk_at(server)
-    agent = agents(server.url, lease=lease).ready()
+    agent = bare_agents(server.url, lease=lease).ready()
     task_id = desk.push("trap '' TERM; echo $$; " + journal.task(ENDLESS_AT_FIRST))
     pid = pid_in(desk, task_id)
 
@@ -169,10 +169,10 @@ def test_frozen_for_longer_than_the_lease_its_tasks_are_ended_in_time_and_run_ag
     assert agent.log.count("lease lost") == 1
 
 
-def test_full_memory_is_waited_out(own_redis: OwnRedis, agents: StartAgent, journal: Journal) -> None:
+def test_full_memory_is_waited_out(own_redis: OwnRedis, bare_agents: StartAgent, journal: Journal) -> None:
     server = own_redis()
     desk = desk_at(server)
-    agent = agents(server.url).ready()
+    agent = bare_agents(server.url).ready()
     running = desk.push(journal.task(0.3))
     desk.running(running)
     waiting = desk.push_many([journal.task()] * 10)
@@ -186,29 +186,29 @@ def test_full_memory_is_waited_out(own_redis: OwnRedis, agents: StartAgent, jour
     desk.settled()
 
 
-def test_one_that_evicts_is_refused_at_the_start(own_redis: OwnRedis, agents: StartAgent) -> None:
-    agent = agents(own_redis("--maxmemory-policy", "allkeys-lru").url)
+def test_one_that_evicts_is_refused_at_the_start(own_redis: OwnRedis, bare_agents: StartAgent) -> None:
+    agent = bare_agents(own_redis("--maxmemory-policy", "allkeys-lru").url)
     assert agent.exit_code() == 1
     assert "Error: this Redis would evict keys" in agent.log
     assert "redis-cli CONFIG SET maxmemory-policy noeviction" in agent.log
     assert "Traceback" not in agent.log
 
 
-def test_one_without_a_log_is_refused_where_tasks_must_be_durable(own_redis: OwnRedis, agents: StartAgent) -> None:
-    agent = agents(own_redis().url, durability="durable")
+def test_one_without_a_log_is_refused_where_tasks_must_be_durable(own_redis: OwnRedis, bare_agents: StartAgent) -> None:
+    agent = bare_agents(own_redis().url, durability="durable")
     assert agent.exit_code() == 1
     assert "set appendonly yes" in agent.log
 
 
-def test_a_password_that_is_missing_is_said(own_redis: OwnRedis, agents: StartAgent) -> None:
+def test_a_password_that_is_missing_is_said(own_redis: OwnRedis, bare_agents: StartAgent) -> None:
     server = own_redis()
     with connect(server.url) as client:
         client.config_set("requirepass", "s3cret")
-    refused = agents(server.url)
+    refused = bare_agents(server.url)
     refused.says("waiting: ")
     assert "authenticated" in refused.log
     # One that knows it may not even start its work elsewhere: it is told by the url.
-    welcome = agents(server.url.replace("redis://", "redis://:s3cret@"), agent="agent-2").ready()
+    welcome = bare_agents(server.url.replace("redis://", "redis://:s3cret@"), agent="agent-2").ready()
     assert "s3cret" not in refused.log + welcome.log
     with connect(server.url.replace("redis://", "redis://:s3cret@")) as client:
         client.config_set("requirepass", "")
