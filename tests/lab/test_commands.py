@@ -216,6 +216,22 @@ def test_a_foreground_that_is_interrupted_leaves_nothing(
     assert nothing_left_of(home)
 
 
+def test_a_foreground_under_nohup_outlives_its_terminal(home: Path, binary_of: Callable[[str], Path]) -> None:
+    binary_of("embedded")
+    command = ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *COMMAND, "up", "1"]
+    environment = {**os.environ, "DTS_HOME": str(home)}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stdout.readline().startswith("redis\t")
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    ignored = int(status.split("SigIgn:")[1].split()[0], 16)
+    assert ignored & 1 << signal.SIGHUP - 1
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == Exit.OK
+    assert nothing_left_of(home)
+
+
 def test_a_foreground_that_is_killed_leaves_nothing(foreground: "subprocess.Popen[str]", home: Path) -> None:
     foreground.kill()
     until(lambda: nothing_left_of(home))
