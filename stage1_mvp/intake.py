@@ -16,6 +16,8 @@ log = logging.getLogger("dts.intake")
 LIMIT = 100
 TAKE_WITHIN = 0.3
 """Seconds that one step waits for messages, so that a stop is seen soon."""
+LOOK_AGAIN = 0.5
+"""Seconds between two looks for room, while as many tasks wait as may."""
 
 
 class Intake(Service):
@@ -29,6 +31,7 @@ class Intake(Service):
     def __init__(self, queue: Queue[Submission], store: TaskStore, agent: str, ids: Ids) -> None:
         self._queue, self._store, self._agent, self._ids = queue, store, agent, ids
         self._waiting: Sequence[Message[Submission]] = []
+        self._full = False
 
     def step(self) -> float:
         messages = self._waiting or self._queue.take(LIMIT, TAKE_WITHIN)
@@ -38,14 +41,21 @@ class Intake(Service):
             return 0
         self._waiting = messages
         self._waiting = self._submit(messages)
+        self._say_whether_full()
         if self._waiting:
-            log.warning("%d pushed tasks wait: as many are pending as may be", len(self._waiting))
-            return 1
+            return LOOK_AGAIN
         self._queue.ack()
         return 0
 
     def close(self) -> None:
         self._queue.close()
+
+    def _say_whether_full(self) -> None:
+        if bool(self._waiting) != self._full:
+            self._full = not self._full
+            log.warning(
+                "pushed tasks wait: as many are pending as may be" if self._full else "room for pushed tasks again"
+            )
 
     def _submit(self, messages: Sequence[Message[Submission]]) -> list[Message[Submission]]:
         """Returns those that must wait, because as many tasks wait as may."""
