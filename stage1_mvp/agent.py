@@ -9,6 +9,7 @@ from common.domain.result import Reason, Result, failure
 from common.service import Service
 from stage1_mvp.execution import execute
 from stage1_mvp.runs import Run, Runs
+from stage1_mvp.slots import Slots
 
 log = logging.getLogger("dts.agent")
 
@@ -37,17 +38,17 @@ class Agent(Service):
         hurry: threading.Event,
     ) -> None:
         self._inbox, self._runs, self._executors = inbox, runs, executors
-        self._slots, self._drain, self._stop, self._hurry = slots, drain, stop, hurry
+        self._limit, self._drain, self._stop, self._hurry = slots, drain, stop, hurry
+        self._slots = Slots(self._run, self._no_thread)
 
     def step(self) -> float:
-        room = self._runs.wait_for_room(self._slots, TAKE_WITHIN)
+        room = self._runs.wait_for_room(self._limit, TAKE_WITHIN)
         if self._stop.is_set():
             # Others may be closed before us, and that takes its time.
             return TAKE_WITHIN
         if not room:
             return 0
-        for run in [self._runs.add(task) for task in self._inbox.take(room, TAKE_WITHIN)]:
-            self._start(run)
+        self._slots.run(self._runs.add(self._inbox.take(room, TAKE_WITHIN)))
         return 0
 
     def close(self) -> None:
@@ -55,6 +56,7 @@ class Agent(Service):
             log.warning("ending %d running tasks; they are handed back", self._runs.executing())
             self._runs.end_all(Reason.AGENT_STOPPED)
         self._runs.wait_idle()
+        self._slots.close()
 
     def _drained(self) -> bool:
         """Wait for the running tasks as long as we may; short waits, so that a second signal is seen."""
@@ -67,17 +69,12 @@ class Agent(Service):
             waited += 0.1
         return self._runs.wait_idle(0)
 
-    def _start(self, run: Run) -> None:
-        log.info("started", extra={"task_id": run.task.task_id, "attempt": run.task.attempt})
-        # Not a pool: it keeps what it has no thread for, and a task that is kept there would look as if it ran.
-        thread = threading.Thread(target=self._run, args=[run], name=f"task {run.task.task_id}", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as error:
-            self._end(run, failure(Reason.AGENT_ERROR, f"the agent's machine can't run it now: {error}"))
-
     def _run(self, run: Run) -> None:
+        log.info("started", extra={"task_id": run.task.task_id, "attempt": run.task.attempt})
         self._end(run, execute(run.task, self._executors, run.cancelled, run.output))
+
+    def _no_thread(self, run: Run, error: RuntimeError) -> None:
+        self._end(run, failure(Reason.AGENT_ERROR, f"the agent's machine can't run it now: {error}"))
 
     def _end(self, run: Run, result: Result) -> None:
         # Its error may hold words of the task, and those are nobody's business here.

@@ -32,7 +32,7 @@ class Control(Service):
             hint = self._listening.get_message(timeout=LISTEN)
         if self._clock.monotonic() >= self._look_at:
             # Also while hints keep coming: one that was lost must not wait for the others to end.
-            self._end(sorted({run.task.task_id for run in self._runs.held() if run.result is None}))
+            self._end(sorted({run.task.task_id for run in self._runs.running()}))
             self._look_at = self._clock.monotonic() + LOOK_EVERY
         elif hint:
             self._end([str(hint["data"])])

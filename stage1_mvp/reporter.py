@@ -42,16 +42,20 @@ class Reporter(Service):
         self._clock, self._hurry = clock, hurry
         self._unsent: list[LogChunk] = []
         self._ended: dict[Run, Finished] = {}
+        self._look_at = 0.0
 
     def step(self) -> float:
-        ended = self._runs.wait_for_end(LIVE_EVERY)
-        new = {run: self._finished(run, result) for run, result in ended if run not in self._ended}
+        new = {run: self._finished(run, result) for run, result in self._runs.take_ended(LIVE_EVERY)}
         if new:
             # On disk before anything is sent: whatever happens until the store has it, it is known.
             self._spool.keep(list(new.values()))
             self._ended |= new
-        self._send_logs([run for run in self._runs.held() if run.result is None])
+        if self._clock.monotonic() >= self._look_at:
+            self._send_logs(self._runs.running())
+            self._look_at = self._clock.monotonic() + LIVE_EVERY
         self._send_ends()
+        if not new:
+            self._spool.tidy()
         return 0
 
     def close(self) -> None:
@@ -87,7 +91,7 @@ class Reporter(Service):
             self._report.finished([finished for _, finished in portion])
             for run, _ in portion:
                 del self._ended[run]
-                self._runs.drop(run)
+            self._runs.drop(run for run, _ in portion)
             if not self._ended:
                 self._spool.settle()
 

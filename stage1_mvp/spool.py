@@ -1,23 +1,31 @@
 """Spool: ends of attempts on disk, from the moment they are known until they are stored.
 
-One file per boot, `<spool>/<boot>`, one end a line. The agent that is killed while Redis is away leaves its
-file behind, and its next boot reports what stands there before it takes anything back.
+One file per boot, `<spool>/<boot>`, one end a line; an empty line says that all before it is stored. The agent that
+is killed while Redis is away leaves its file behind, and its next boot reports what stands there before it takes
+anything back.
 """
 
+import errno
 import fcntl
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from pydantic_core import to_json
 
 from common.contracts import Finished, LogChunk, Report
 from common.domain.result import Reason, Result
 from common.domain.status import Status
 
 log = logging.getLogger("dts.spool")
+
+STORED = b"\n"
+LONGEST = 4_194_304
+"""Bytes of stored ends after which the file is emptied even while more keep coming."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +47,25 @@ class Spool:
     def __init__(self, directory: Path, boot: str) -> None:
         self._directory, self._path = directory, directory / boot
         self._file: int | None = None
+        self._size = 0
+        self._settled = True
         self._troubled = False
 
     def keep(self, ends: Sequence[Finished]) -> None:
         """Append them. Safe from the death of this process at once, from that of the machine when the disk has it."""
-        lines = "".join(_line(end) for end in ends).encode()
+        lines = b"".join(map(_line, ends))
+        if self._settled and self._size:
+            lines = STORED + lines
+        self._settled = False
         try:
             if self._file is None:
                 self._directory.mkdir(0o700, parents=True, exist_ok=True)
                 self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.write(self._file, lines) < len(lines):
-                raise OSError(28, "no space left")
+            written = os.write(self._file, lines)
+            self._size += written
+            if written < len(lines):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._troubled = False
         except OSError as error:
             if not self._troubled:
@@ -58,20 +73,26 @@ class Spool:
                 log.warning("ends are not spooled: %s: %s", self._path, error.strerror)
 
     def settle(self) -> None:
-        """All that was kept is stored."""
-        if self._file is not None:
+        """All that was kept is stored. Cheap: the file learns of it with the next ends, or when it is tidied."""
+        self._settled = True
+        if self._size > LONGEST:
+            self.tidy()
+
+    def tidy(self) -> None:
+        """Empty the file where all in it is stored; for when there is nothing else to do."""
+        if self._settled and self._size and self._file is not None:
             try:
                 os.ftruncate(self._file, 0)
+                self._size = 0
             except OSError as error:
                 log.warning("the spool can't be emptied: %s: %s", self._path, error.strerror)
 
     def close(self) -> None:
-        """Give the file back; an empty one goes."""
+        """Give the file back; it goes where all in it is stored."""
         if self._file is not None:
-            empty = os.fstat(self._file).st_size == 0
             os.close(self._file)
             self._file = None
-            if empty:
+            if self._settled:
                 self._path.unlink(missing_ok=True)
 
     def replay(self, report: Report) -> None:
@@ -85,10 +106,11 @@ class Spool:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     continue
-                ends = list(_read(file, path))
+                ends = _unstored(file, path)
                 report.finished(ends)
                 path.unlink(missing_ok=True)
-            log.warning("%d ends that an earlier boot could not report are reported now", len(ends))
+            if ends:
+                log.warning("%d ends that an earlier boot could not report are reported now", len(ends))
 
     def _left(self) -> list[Path]:
         try:
@@ -97,15 +119,20 @@ class Spool:
             return []
 
 
-def _line(end: Finished) -> str:
+def _line(end: Finished) -> bytes:
     task = end.task
-    ended = Ended(task.task_id, task.attempt, task.agent, task.boot)
-    entry = {"of": asdict(ended), "result": asdict(end.result), "offset": end.log.offset, "log": end.log.text}
-    return json.dumps(entry) + "\n"
+    of = {"task_id": task.task_id, "attempt": task.attempt, "agent": task.agent, "boot": task.boot}
+    return to_json({"of": of, "result": end.result, "offset": end.log.offset, "log": end.log.text}) + b"\n"
 
 
-def _read(file: IO[bytes], path: Path) -> Iterator[Finished]:
-    for number, line in enumerate(file, 1):
+def _unstored(file: IO[bytes], path: Path) -> list[Finished]:
+    lines = list(enumerate(file, 1))
+    stored = max((number for number, line in lines if line == STORED), default=0)
+    return list(_read(lines[stored:], path))
+
+
+def _read(lines: Iterable[tuple[int, bytes]], path: Path) -> Iterator[Finished]:
+    for number, line in lines:
         try:
             entry = json.loads(line)
             task, result = Ended(**entry["of"]), entry["result"]
