@@ -49,6 +49,11 @@ class Settings(BaseModel):
     env_passthrough: tuple[str, ...] = Field((), description="environment names that tasks inherit, comma separated")
     python: str = Field("", description="interpreter for PYTHON tasks; the agent's own where empty")
     work_dir: Path | None = Field(None, description="where tasks get their private directories; <home>/work if unset")
+    jars: Path | None = Field(None, description="where `dts infra install` keeps jars; ~/.cache/dts/jars if unset")
+    maven_url: str = Field(
+        "",
+        description="the Maven repository that has them; else Maven's own settings count, else Maven Central",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
 
     @classmethod

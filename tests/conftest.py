@@ -4,33 +4,43 @@ A server that is missing skips its tests on a laptop. Where CI or DTS_REQUIRE_SE
 """
 
 import os
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from redis import Redis
 
+from common.lab.cluster import Cluster
 from common.lab.errors import MissingServer
-from common.lab.servers import Profile, redis_binary
+from common.lab.infra import servers
+from common.lab.profile import Profile
+from common.lab.servers.redis import redis_binary
 from common.store.keys import Keys
 from tests.servers import FakeAt, RedisAt, ServerAt
 
 BinaryOf = Callable[[str], Path]
 OwnRedis = Callable[..., ServerAt]
+OwnServers = Callable[..., Cluster]
+
+
+def give_up(missing: MissingServer) -> NoReturn:
+    """The one place where a missing server skips or fails a test."""
+    if os.environ.get("CI") or os.environ.get("DTS_REQUIRE_SERVERS"):
+        pytest.fail(str(missing))
+    pytest.skip(str(missing))  # noqa: TID251
 
 
 @pytest.fixture(scope="session")
 def binary_of() -> BinaryOf:
-    """Gives the server binary of a profile; the one place where a missing server skips or fails a test."""
+    """Gives the Redis server's binary of a profile."""
 
     def find(profile: str) -> Path:
         try:
             return redis_binary(Profile(profile))
         except MissingServer as error:
-            if os.environ.get("CI") or os.environ.get("DTS_REQUIRE_SERVERS"):
-                pytest.fail(str(error))
-            pytest.skip(str(error))  # noqa: TID251
+            give_up(error)
 
     return find
 
@@ -92,6 +102,46 @@ def own_redis(binary_of: BinaryOf, tmp_path: Path) -> Iterator[OwnRedis]:
             return server
 
         yield serve
+
+
+@pytest.fixture(scope="session")
+def zookeeper() -> Iterator[Cluster]:
+    """A ZooKeeper of one node, for the whole session; what a test leaves in it is its own to remove."""
+    yield from _servers("zookeeper")
+
+
+@pytest.fixture(scope="session")
+def ensemble() -> Iterator[Cluster]:
+    """A ZooKeeper of three nodes, for the whole session; whoever hurts a node brings it back."""
+    yield from _servers("zookeeper", zookeepers=3)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Cluster]:
+    """A Kafka, for the whole session."""
+    yield from _servers("kafka")
+
+
+@pytest.fixture
+def own_servers() -> Iterator[OwnServers]:
+    """Starts servers of the test's own, as `own_servers("redis", "zookeeper", zookeepers=3)`."""
+    with ExitStack() as at_the_end:
+        yield lambda *only, zookeepers=1: at_the_end.enter_context(_started(only, zookeepers))
+
+
+def _servers(role: str, zookeepers: int = 1) -> Iterator[Cluster]:
+    with _started((role,), zookeepers) as cluster:
+        yield cluster
+
+
+@contextmanager
+def _started(only: Sequence[str], zookeepers: int) -> Iterator[Cluster]:
+    with ExitStack() as at_the_end:
+        try:
+            cluster = at_the_end.enter_context(Cluster.temporary(servers(only, zookeepers), Profile.REAL))
+        except MissingServer as error:
+            give_up(error)
+        yield cluster
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from fakeredis import FakeRedis, FakeServer
 from redis import Redis
 
 from common.lab.ports import free_ports
-from common.lab.servers import redis_answers, redis_command, redis_url
+from common.lab.servers.redis import redis_answers, redis_command, redis_url
 from common.lab.until import until
 from common.transports.redis_client import CLIENT_OPTIONS, connect
 

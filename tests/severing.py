@@ -9,7 +9,7 @@ from typing import Any
 from redis import Redis
 
 from common.lab.ports import LOOPBACK
-from common.lab.servers import redis_url
+from common.lab.servers.redis import redis_url
 from common.transports.redis_client import connect
 
 ENOUGH = 65_536

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from common.lab.servers import Profile, redis_binary
+from common.lab.profile import Profile
+from common.lab.servers.redis import redis_binary
 
 
 def description(profile: str) -> dict[str, str]:

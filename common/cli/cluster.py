@@ -1,14 +1,12 @@
 """`dts up`, `ps`, `env`, `down`, `fault`: a whole stage on this machine."""
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from common.cli.cluster_view import explained, progress, record, show, stay, take_down
+from common.cli.cluster_view import explained, progress, record, show, signals_as_interrupt, starting, stay, take_down
 from common.cli.console import document, note, say
 
 if TYPE_CHECKING:
@@ -74,15 +72,15 @@ def up(stage: str, detach: bool, profile: str, agents: int | None) -> None:
     with explained(), ExitStack() as until_the_end:
         spec, sizes = stage_of(stage), Sizes(agents)
         if detach:
-            with _starting(home) as told:
+            with starting(home) as told:
                 cluster = Cluster.up(home, spec, profile, sizes=sizes, told=told)
             show(cluster)
             note("It goes on in the background: `dts submit 'echo hi' --wait` uses it, `dts down` ends it.")
             return
-        until_the_end.enter_context(_signals_as_interrupt())
-        with _starting(home) as told:
+        until_the_end.enter_context(signals_as_interrupt())
+        with starting(home) as told:
             cluster = until_the_end.enter_context(Cluster.owned(home, spec, profile, sizes=sizes, told=told))
-        stay(cluster)
+        stay(cluster, show, "Ctrl-C ends it all; `dts fault` in another terminal breaks it.")
         take_down(cluster)
 
 
@@ -201,34 +199,3 @@ def _home() -> Path:
     from common.settings import Settings
 
     return Settings.load().home
-
-
-@contextmanager
-def _starting(home: Path) -> Iterator[Callable[[str], None]]:
-    from common.lab.home import Home
-
-    kept = Home(home).data.is_dir()
-    with progress() as tell:
-        yield lambda names: tell(f"starting {names} ...")
-    if kept:
-        note("It goes on with the data that an earlier one left here.")
-
-
-@contextmanager
-def _signals_as_interrupt() -> Iterator[None]:
-    """A terminal that is closed and a polite kill end the foreground as Ctrl-C does."""
-
-    def interrupt(_: int, __: object) -> None:
-        raise KeyboardInterrupt
-
-    # What is ignored stays so: nohup, or a shell that runs it in the background, wants it to go on.
-    before = {
-        number: signal.signal(number, interrupt)
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) is not signal.SIG_IGN
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

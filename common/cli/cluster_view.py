@@ -1,9 +1,11 @@
 """How the commands on a cluster show its members, what becomes of them, and what went wrong."""
 
 import math
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,14 +22,14 @@ if TYPE_CHECKING:
 STATE_STYLES = {"running": "green", "frozen": "cyan", "stopped": "yellow", "dead": "bold red"}
 
 
-def stay(cluster: "Cluster") -> None:
-    """Tell what becomes of the members, until Ctrl-C or until somebody else takes the cluster down."""
+def stay(cluster: "Cluster", present: Callable[["Cluster"], None], hint: str) -> None:
+    """Present the cluster, then tell what becomes of its members, until Ctrl-C or until somebody takes it down."""
     from common.lab.errors import NotUp
 
     try:
         seen: Mapping[str, str] = _states(cluster)
-        show(cluster)
-        note("Ctrl-C ends it all; `dts fault` in another terminal breaks it.")
+        present(cluster)
+        note(hint)
         while True:
             seen = _next_states(cluster, seen)
     except NotUp:
@@ -93,6 +95,38 @@ def progress() -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
+def starting(home: Path) -> Iterator[Callable[[str], None]]:
+    """Tell what is started next, and whether data of an earlier one is used."""
+    from common.lab.home import Home
+
+    kept = Home(home).data.is_dir()
+    with progress() as tell:
+        yield lambda names: tell(f"starting {names} ...")
+    if kept:
+        note("It goes on with the data that an earlier one left here.")
+
+
+@contextmanager
+def signals_as_interrupt() -> Iterator[None]:
+    """A terminal that is closed and a polite kill end the foreground as Ctrl-C does."""
+
+    def interrupt(_: int, __: object) -> None:
+        raise KeyboardInterrupt
+
+    # What is ignored stays so: nohup, or a shell that runs it in the background, wants it to go on.
+    before = {
+        number: signal.signal(number, interrupt)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def explained() -> Iterator[None]:
     """Turn the lab's errors into ends of the command with the exit codes that its help promises."""
     from common.lab.errors import LabError
@@ -115,6 +149,8 @@ def _told(error: "LabError") -> Told:
         errors.NoSuchMember: Exit.NOT_FOUND,
         errors.MissingServer: Exit.UNREACHABLE,
         errors.NoFreePort: Exit.UNREACHABLE,
+        errors.DownloadFailed: Exit.UNREACHABLE,
+        errors.WrongChecksum: Exit.FAILED,
     }
     text = str(error)
     if isinstance(error, errors.StartFailed) and error.log:

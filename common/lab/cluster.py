@@ -20,8 +20,9 @@ from common.lab.faults import FAULTS, check, inflict
 from common.lab.guard import Guard
 from common.lab.home import Home, Member, State
 from common.lab.ports import free_ports, is_free
-from common.lab.processes import Process, find, spawn
-from common.lab.servers import Profile
+from common.lab.processes import KILL, Process, end, find, spawn
+from common.lab.profile import Profile
+from common.lab.servers.kinds import SERVERS
 from common.lab.stages import USUAL, Sizes, StageSpec
 from common.lab.teardown import TakenDown, take_down
 from common.lab.until import NotYet, until
@@ -71,11 +72,14 @@ class Cluster:
         """
         cluster = cls(Home(home))
         cluster._claim(stage, profile, sizes, env)
+        guard = cluster._guarded()
         try:
             cluster._start_all(told)
         except BaseException:
             cluster.down()
             raise
+        finally:
+            guard.dismiss()
         return cluster
 
     @classmethod
@@ -93,12 +97,7 @@ class Cluster:
         """As `up`, and nothing of it is left after the block, or after this process, even if that is killed."""
         cluster = cls(Home(home))
         cluster._claim(stage, profile, sizes, env)
-        try:
-            # Only now: what stood in this home before us was not ours to guard.
-            guard = Guard(home)
-        except BaseException:
-            cluster.down()
-            raise
+        guard = cluster._guarded()
         try:
             cluster._start_all(told)
             yield cluster
@@ -133,7 +132,7 @@ class Cluster:
     def title(self) -> str:
         """What runs here, in a few words."""
         state = self._home.read()
-        return f"stage {state.stage}: {state.title}"
+        return f"stage {state.stage}: {state.title}" if state.stage else state.title
 
     def members(self) -> list[Member]:
         """All members and the states they are in now, in the order in which they start. Raises NotUp."""
@@ -159,7 +158,7 @@ class Cluster:
         _refuse_running(member)
         if fresh:
             shutil.rmtree(self._home.data / name, ignore_errors=True)
-        self._start_server(member) if launch.is_server(member) else self._start_others([name])
+        self._start_again(member) if launch.is_server(member) else self._start_together([name])
 
     def fault(self, kind: str, name: str) -> None:
         """Do one of kill, freeze, thaw, stop or start to a member; returns when it shows.
@@ -180,6 +179,11 @@ class Cluster:
         inflict(fault, member, within=settings.drain + settings.grace + STOP_MARGIN)
         self._reap()
 
+    def answers(self, name: str) -> bool:
+        """Whether a server answers a real request now. Raises NoSuchMember; NotUp."""
+        state = self._home.read()
+        return launch.answers(self._home, state, _named(state, name))
+
     def down(self, *, keep_data: bool = False) -> TakenDown:
         """Stop everything and remove what it wrote, `keep_data` aside; harmless where nothing is up."""
         taken = take_down(self._home, keep_data=keep_data)
@@ -192,44 +196,72 @@ class Cluster:
         members = [Member(spec.name, spec.role, list(spec.argv)) for spec in stage.members(sizes)]
         self._home.claim(State(stage.number, stage.title, Profile(profile), str(Path.cwd()), settings, members))
 
-    def _start_all(self, told: Told) -> None:
-        """Servers one by one, as the others need them; then all others at once."""
-        members = self.members()
-        for server in filter(launch.is_server, members):
-            told(server.name)
-            self._start_server(server)
-        self._home.publish(self.environment)
-        others = [member.name for member in members if not launch.is_server(member)]
-        told(", ".join(others))
-        self._start_others(others)
+    def _guarded(self) -> Guard:
+        # Only after the claim: what stood in this home before us was not ours to guard.
+        try:
+            return Guard(self._home.path)
+        except BaseException:
+            self.down()
+            raise
 
-    def _start_others(self, names: Sequence[str]) -> None:
+    def _start_all(self, told: Told) -> None:
+        """Servers first, as the others need them; none of them needs another."""
+        members = self.members()
+        servers = [member.name for member in members if launch.is_server(member)]
+        others = [member.name for member in members if not launch.is_server(member)]
+        if servers:
+            told(", ".join(servers))
+            self._start_servers(servers)
+        self._home.publish(self.environment)
+        if others:
+            told(", ".join(others))
+            self._start_together(others)
+
+    def _start_together(self, names: Sequence[str]) -> None:
         for name in names:
             self._launch(name)
         for name in names:
             self._wait_until_ready(name)
 
-    def _start_server(self, server: Member) -> None:
-        """Start it on its port, the first time on one that nobody else takes before it does."""
-        for port in [server.port] if server.port else free_ports():
-            self._launch(server.name, port)
+    def _start_servers(self, names: Sequence[str]) -> None:
+        """Start servers on ports that nobody else takes before they do."""
+        ports = free_ports()
+        while True:
+            self._give_ports(names, ports)
             try:
-                self._wait_until_ready(server.name)
+                self._start_together(names)
                 return
-            except StartFailed as error:
-                if self.member(server.name).state != "dead" or is_free(port):
+            except StartFailed:
+                servers = [self.member(name) for name in names]
+                end([server.process for server in servers if server.pid], KILL)
+                self._reap()
+                if not _taken(servers):
                     raise
-                taken = error
-        raise StartFailed(f"{server.name} can't come back: another program listens on its port {port}") from taken
 
-    def _launch(self, name: str, port: int = 0) -> None:
+    def _give_ports(self, names: Sequence[str], ports: Iterator[int]) -> None:
+        with self._home.change() as state:
+            for name in names:
+                member = _named(state, name)
+                member.ports = [next(ports) for _ in range(SERVERS[member.role].ports)]
+
+    def _start_again(self, server: Member) -> None:
+        try:
+            self._start_together([server.name])
+        except StartFailed as error:
+            taken = _taken([server]) if self.member(server.name).state == "dead" else []
+            if not taken:
+                raise
+            raise StartFailed(
+                f"{server.name} can't come back: another program listens on its port {taken[0]}"
+            ) from error
+
+    def _launch(self, name: str) -> None:
         """Start the process and note it in the same breath, so that `down` finds it from the first moment on."""
         with self._home.change() as state:
             member = _named(state, name)
             _refuse_running(member)
-            member.port = port
-            member.argv = launch.command(self._home, state, member)
             (self._home.data / name).mkdir(parents=True, exist_ok=True)
+            member.argv = launch.command(self._home, state, member)
             try:
                 environment = launch.environment(self._home, state, member)
                 child = spawn(member.argv, environment, Path(state.cwd), self._home.log(name))
@@ -248,7 +280,7 @@ class Cluster:
             self._reap()
             if member.state == "dead":
                 raise self._start_failed(f"{name} ended as soon as it was started", name)
-            return launch.ready(state, member)
+            return launch.ready(self._home, state, member)
 
         within = launch.ready_within(state, member)
         try:
@@ -272,6 +304,11 @@ def _named(state: State, name: str) -> Member:
             return member
     known = ", ".join(member.name for member in state.members)
     raise NoSuchMember(f"there is no {name!r} in this cluster; members: {known}")
+
+
+def _taken(servers: Sequence[Member]) -> list[int]:
+    """Those of their ports on which others listen, where they themselves don't any more."""
+    return [port for server in servers for port in server.ports if not is_free(port)]
 
 
 def _refuse_running(member: Member) -> None:

@@ -8,7 +8,15 @@ class LabError(DtsError):
 
 
 class MissingServer(LabError):
-    """No binary of a server that is needed stands on this machine."""
+    """A server that is needed is not on this machine, or what it needs to run."""
+
+
+class DownloadFailed(LabError):
+    """A file could not be fetched; the text names its address. What came of it is kept for the next try."""
+
+
+class WrongChecksum(LabError):
+    """What is offered is not the file that dts was tested with; it was thrown away."""
 
 
 class NoFreePort(LabError):
@@ -16,7 +24,7 @@ class NoFreePort(LabError):
 
 
 class UnusableHome(LabError):
-    """The directory for a cluster's state can't be made, read or written."""
+    """The directory for a cluster's state, or for jars, can't be made, read or written."""
 
 
 class AlreadyUp(LabError):

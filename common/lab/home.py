@@ -37,11 +37,17 @@ class Member:
     name: str
     role: str
     argv: list[str]
-    port: int = 0
+    ports: list[int] = field(default_factory=list)
+    """A server's ports, the one for clients first; it has them for as long as its cluster stands."""
     pid: int = 0
     started: int = 0
     stopped: bool = True
     """Whether it was never started, or was stopped on purpose; one that is gone without is dead."""
+
+    @property
+    def port(self) -> int:
+        """The one for clients; 0 where it has none yet."""
+        return self.ports[0] if self.ports else 0
 
     @property
     def process(self) -> Process:

@@ -5,33 +5,30 @@ from pathlib import Path
 
 from common.domain.errors import Unavailable
 from common.lab.home import MARK, Home, Member, State
-from common.lab.servers import Profile, redis_answers, redis_binary, redis_command, redis_url
+from common.lab.java.jars import default_folder
+from common.lab.profile import Profile
+from common.lab.servers.kinds import SERVERS
+from common.lab.servers.server import Site
 from common.settings import Settings
 
-SETTINGS = {"redis": "DTS_REDIS_URL"}
-"""Per role of a server, the setting by which clients find it."""
-SERVER_WITHIN = 15.0
-"""Seconds in which a server must answer."""
 AGENT_WITHIN = 15.0
 """Seconds in which an agent must hold its lease, beside those that a lost agent of its name may still hold it."""
 
 
 def is_server(member: Member) -> bool:
-    """Whether it is a server, which needs a port, and which all members that come after it need."""
-    return member.role in SETTINGS
+    """Whether it is a server, which needs ports, and which all other members need."""
+    return member.role in SERVERS
 
 
 def command(home: Home, state: State, member: Member) -> list[str]:
-    """The command line; a server's is made for its port, and keeps the binary that it was first started with."""
-    if not is_server(member):
-        return member.argv
-    binary = Path(member.argv[0]) if member.argv else redis_binary(Profile(state.profile))
-    return redis_command(binary, member.port, home.data / member.name)
+    """The command line; a server's is made for its ports."""
+    return SERVERS[member.role].command(_site(home, state, member)) if is_server(member) else member.argv
 
 
 def addresses(state: State) -> dict[str, str]:
     """Where this cluster's servers are, as the settings that clients take."""
-    return {SETTINGS[member.role]: redis_url(member.port) for member in state.members if is_server(member)}
+    roles = dict.fromkeys(member.role for member in state.members if is_server(member))
+    return {SERVERS[role].setting: SERVERS[role].address(_peers(state, role)) for role in roles}
 
 
 def environment(home: Home, state: State, member: Member) -> dict[str, str]:
@@ -54,14 +51,36 @@ def settings(state: State) -> Settings:
 
 def ready_within(state: State, member: Member) -> float:
     """Seconds that `ready` may take to become true."""
-    return SERVER_WITHIN if is_server(member) else AGENT_WITHIN + settings(state).lease
+    return SERVERS[member.role].within if is_server(member) else AGENT_WITHIN + settings(state).lease
 
 
-def ready(state: State, member: Member) -> bool:
+def ready(home: Home, state: State, member: Member) -> bool:
     """Whether a running member does its work: a server answers, an agent holds its lease."""
-    if member.role == "redis":
-        return redis_answers(member.port, member.pid)
+    if is_server(member):
+        return answers(home, state, member) or not _quorum_runs(state, member)
     return member.role != "agent" or not _redis_runs(state) or _holds_lease(state, member)
+
+
+def answers(home: Home, state: State, member: Member) -> bool:
+    """Whether a server answers a real request now; takes at most a second."""
+    return SERVERS[member.role].answers(_site(home, state, member))
+
+
+def _site(home: Home, state: State, member: Member) -> Site:
+    jars = settings(state).jars or default_folder()
+    # A relative one is meant from where the cluster was started.
+    folder = Path(state.cwd, jars)
+    return Site(member, _peers(state, member.role), home.data / member.name, Profile(state.profile), folder)
+
+
+def _peers(state: State, role: str) -> list[Member]:
+    return [member for member in state.members if member.role == role]
+
+
+def _quorum_runs(state: State, member: Member) -> bool:
+    # A ZooKeeper that starts while most of its ensemble is away waits for it, and that is all it can do.
+    peers = _peers(state, member.role)
+    return len(peers) == 1 or 2 * sum(peer.state == "running" for peer in peers) > len(peers)
 
 
 def _redis_runs(state: State) -> bool:
@@ -84,8 +103,9 @@ def _holds_lease(state: State, member: Member) -> bool:
 
 
 def log_tail(path: Path, lines: int = 20) -> str:
-    """The last lines of a log, for an error's text."""
+    """The last lines of a log, for an error's text; without Java's stack frames, which push out what went wrong."""
     try:
-        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+        text = path.read_text(errors="replace")
     except OSError:
         return ""
+    return "\n".join([line for line in text.splitlines() if not line.startswith("\tat ")][-lines:])

@@ -5,6 +5,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from common.lab.errors import NoFreePort
 
 LOOPBACK = "127.0.0.1"
@@ -35,6 +37,15 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def listened(pid: int) -> set[int]:
+    """The ports on which a process listens; none where it is gone, or is not ours to look into."""
+    try:
+        connections = psutil.Process(pid).net_connections("tcp")
+    except psutil.Error:
+        return set()
+    return {one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN}
 
 
 def _first_ephemeral() -> int:

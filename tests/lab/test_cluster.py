@@ -19,7 +19,7 @@ from common.lab.errors import AlreadyUp, NoFreePort, NoSuchMember, NotUp, StartF
 from common.lab.home import MARK, Home
 from common.lab.ports import LOOPBACK, free_ports
 from common.lab.processes import marked
-from common.lab.servers import Profile
+from common.lab.profile import Profile
 from common.lab.stages import REDIS, SERVERS_ONLY, MemberSpec, Sizes
 from common.lab.until import until
 from common.transports.redis_client import connect

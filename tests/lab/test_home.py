@@ -73,7 +73,7 @@ def test_changes_of_several_at_once_are_all_kept(home: Path, state: State) -> No
     def count_up() -> None:
         for _ in range(20):
             with Home(home).change() as now:
-                now.members[0].port += 1
+                now.members[0].ports = [now.members[0].port + 1]
 
     threads = [threading.Thread(target=count_up) for _ in range(4)]
     for thread in threads:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from common.lab import servers
 from common.lab.errors import MissingServer
 from common.lab.ports import free_ports
-from common.lab.servers import Profile, redis_answers, redis_binary, redis_command
+from common.lab.profile import Profile
+from common.lab.servers import redis as servers
+from common.lab.servers.redis import redis_answers, redis_binary, redis_command
 from common.lab.until import until
 from tests.lab.members import Run
 

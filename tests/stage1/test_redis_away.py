@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from common.domain.status import Status
 from common.lab.ports import free_ports
-from common.lab.servers import redis_url
+from common.lab.servers.redis import redis_url
 from common.lab.until import until
 from common.transports.redis_client import connect
 from stage1_mvp.__main__ import main

