@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError
 
 from common.domain.errors import BadSetting
 
@@ -53,6 +53,15 @@ class Settings(BaseModel):
     maven_url: str = Field(
         "",
         description="the Maven repository that has them; else Maven's own settings count, else Maven Central",
+    )
+    task_memory: ByteSize | None = Field(
+        None, ge=1_048_576, description="how much memory a task may use, like 512MiB; no limit if unset"
+    )
+    task_processes: int | None = Field(
+        None, ge=1, description="how many processes and threads a task may have; no limit if unset"
+    )
+    cgroups: Literal["auto", "off"] = Field(
+        "auto", description="off keeps no task in a control group of its own; auto does where this machine allows it"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
 

@@ -23,7 +23,9 @@ from common.clock import SystemClock
 from common.domain.errors import BadSetting, DtsError, Unavailable
 from common.domain.ids import Ids
 from common.domain.result import Reason
+from common.executors.best import BestEnclosures
 from common.executors.context import ExecutorContext
+from common.executors.enclosure import TaskLimits
 from common.executors.leftovers import kill_marked
 from common.executors.lookup import load_executors
 from common.service import Host
@@ -65,6 +67,7 @@ class Boot:
 
     lease: LeaseKeeper
     workplace: Workplace
+    enclosures: BestEnclosures
     host: Host
     lost: threading.Event
     clients: ExitStack
@@ -76,13 +79,15 @@ class Boot:
         """
         if not self.lease.acquire(pause):
             return False
-        self.workplace.open()
+        self.enclosures.open()
+        self.workplace.open(self.enclosures.bases)
         self.host.start()
         return True
 
     def end(self) -> None:
         """Stop all in order, the lease last; waits for its running tasks as its settings say."""
         self.host.stop()
+        self.enclosures.close()
         self.workplace.remove()
         self.clients.close()
 
@@ -106,6 +111,8 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals, 
     redis, claiming = connected(), connected(blocking=True)
     store = TaskStore(redis, keys, limits)
     workplace = Workplace((settings.work_dir or settings.home / "work") / agent, boot)
+    task_limits = TaskLimits(settings.task_memory, settings.task_processes)
+    enclosures = BestEnclosures(boot, tether.fence, task_limits, groups=settings.cgroups == "auto")
     executors = load_executors(
         settings.executors,
         ExecutorContext(
@@ -113,6 +120,7 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals, 
             passthrough=settings.env_passthrough,
             grace=settings.grace,
             python=settings.python or sys.executable,
+            enclosures=enclosures,
         ),
     )
     runs, lost = Runs(), threading.Event()
@@ -176,7 +184,7 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals, 
         clock,
     )
     tether.when_cut(die)
-    return Boot(lease, workplace, host, lost, clients)
+    return Boot(lease, workplace, enclosures, host, lost, clients)
 
 
 def run(settings: Settings, client: Callable[..., Redis], signals: Signals, tether: Tether) -> None:
@@ -203,6 +211,8 @@ def main() -> None:
 @click.option("--slots", type=int, help="Tasks run at once.  [default: twice the cores]")
 @click.option("--lease", type=float, help="Seconds of silence after which the agent counts as lost.  [default: 15]")
 @click.option("--drain", type=float, help="Seconds that a stopping agent waits for its running tasks.  [default: 60]")
+@click.option("--task-memory", help="How much memory a task may use, like 512MiB.  [default: no limit]")
+@click.option("--task-processes", type=int, help="How many processes a task may have.  [default: no limit]")
 @click.option("--fence/--no-fence", default=True, help="Whether a parent process ends its tasks when it can't.")
 def agent(*, fence: bool, **flags: Any) -> None:
     """Run the agent: takes tasks pushed into queue:tasks and runs them.

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from reprlib import Repr
 from typing import Any
 
 from common.contracts import Cancellation, Executor, Output
-from common.domain.result import Reason, Result, failure
+from common.domain.result import Proof, Reason, Result, failure
 from common.domain.status import Status
 from common.domain.task import Task
 from common.executors.endings import stopped
@@ -35,6 +36,9 @@ def execute(task: Task, executors: Mapping[str, Executor], cancelled: Cancellati
         result = failure(Reason.EXECUTOR_ERROR, _text(f"executor {task.spec.type} raised {_shown.repr(error)}"))
     else:
         result = _checked(returned, task)
+        proof = getattr(returned, "proof", None)
+        if isinstance(proof, Proof):
+            return replace(_attributed(result, task, cancelled), proof=proof)
     return _attributed(result, task, cancelled)
 
 

@@ -13,12 +13,12 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pydantic_core import to_json
 
 from common.contracts import Finished, LogChunk, Report
-from common.domain.result import Reason, Result
+from common.domain.result import Proof, Reason, Result
 from common.domain.status import Status
 
 log = logging.getLogger("dts.spool")
@@ -143,6 +143,7 @@ def _read(lines: Iterable[tuple[int, bytes]], path: Path) -> Iterator[Finished]:
                         **result,
                         "status": Status(result["status"]),
                         "reason": Reason(result["reason"]) if result["reason"] else None,
+                        "proof": _proof(result.get("proof")),
                     }
                 ),
                 LogChunk(task, entry["offset"], entry["log"]),
@@ -150,3 +151,7 @@ def _read(lines: Iterable[tuple[int, bytes]], path: Path) -> Iterator[Finished]:
         except (ValueError, TypeError, KeyError) as error:
             # The last line of a process that was killed in the middle of it, or of a full disk.
             log.warning("a spooled end can't be read: %s line %d: %s", path, number, error)
+
+
+def _proof(fields: dict[str, Any] | None) -> Proof | None:
+    return Proof(**{**fields, "signals": tuple(map(tuple, fields["signals"]))}) if fields else None

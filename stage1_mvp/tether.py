@@ -29,7 +29,12 @@ class Tether:
     @property
     def pid(self) -> int:
         """The process to be signalled by whoever wants to stop this agent."""
-        return os.getpid() if self._line is None else os.getppid()
+        return self.fence or os.getpid()
+
+    @property
+    def fence(self) -> int | None:
+        """The pid of the fence, if there is one."""
+        return None if self._line is None else os.getppid()
 
     def promise(self, deadline: float) -> None:
         """Until this monotonic time a lease covers what runs here; later none of it may be alive."""

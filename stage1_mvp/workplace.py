@@ -4,11 +4,12 @@ import contextlib
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from common.executors.directory import remove_directory
 from common.executors.leftovers import kill_marked
+from common.executors.remains import end_noted_groups, note_groups
 
 log = logging.getLogger("dts.agent")
 
@@ -24,11 +25,15 @@ class Workplace:
         self.path = parent / boot
         self._lock: int | None = None
 
-    def open(self) -> None:
-        """Make and lock it. Where that can't be done it is said, and every task will end with that error."""
+    def open(self, groups: Sequence[Path] = ()) -> None:
+        """Make and lock it, and note the control groups of this boot, for who must end what it leaves behind.
+
+        Where that can't be done it is said, and every task will end with that error.
+        """
         try:
             self.path.mkdir(0o700, parents=True, exist_ok=True)
             self._lock = _locked(self.path)
+            note_groups(self.path, groups)
         except OSError as error:
             log.warning("no task can run here: can't make the directory %s: %s", self.path, error.strerror)
 
@@ -40,6 +45,7 @@ class Workplace:
             except OSError:
                 # It lives, and nothing of it is ours to end; or it has just been removed by itself.
                 continue
+            end_noted_groups(directory)
             kill_marked({"DTS_BOOT": directory.name}, spare=os.getpid())
             remove_directory(directory)
             os.close(lock)

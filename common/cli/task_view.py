@@ -75,7 +75,7 @@ def history_rows(history: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Cell
     for entry in history:
         at = str(entry.get("at", ""))
         since = between(first, at)
-        more = " ".join(f"{name}={_text(value)}" for name, value in entry.items() if name not in known)
+        more = " ".join(_member(name, value) for name, value in entry.items() if name not in known)
         yield (
             Cell(at if since is None else f"+{since:.3f} s", plain=at),
             str(entry.get("verb", "")),
@@ -93,6 +93,23 @@ def _detail(name: str, value: Any, now: float) -> Cell | str:
     if name.endswith("At"):
         return _time(value, now, exact=True)
     return _text(value)
+
+
+def _member(name: str, value: Any) -> str:
+    return f"({_proof(value)})" if name == "proof" and isinstance(value, dict) else f"{name}={_text(value)}"
+
+
+def _proof(record: Mapping[str, Any]) -> str:
+    """How the processes of an attempt came to their end, in words; what others wrote there is shown as it is."""
+    said = ["its processes are gone" if record.get("certain", True) else "NOT PROVED that its processes are gone"]
+    signals = record.get("signals")
+    if isinstance(signals, list):
+        said += [" to ".join(map(_text, sent)) for sent in signals if isinstance(sent, list)]
+    if "seconds" in record:
+        said.append(f"all over after {_text(record['seconds'])} s")
+    if "afterKill" in record:
+        said.append(f"{_text(record['afterKill'])} s after KILL")
+    return f"{', '.join(said)}; by {_text(record.get('by', ''))}"
 
 
 def _time(stamp: str, now: float, *, exact: bool) -> Cell:

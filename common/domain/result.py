@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from common.domain.status import Status
 
@@ -34,11 +35,38 @@ HANDED_BACK = frozenset({Reason.AGENT_ERROR, Reason.AGENT_STOPPED, Reason.FENCED
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """How the processes of an attempt came to their end, and whether it is certain that none is left."""
+
+    means: str
+    """By what they were held together: cgroup, subreaper, or group and mark, which is never certain."""
+    certain: bool
+    signals: tuple[tuple[str, int], ...] = ()
+    """TERM, KILL in the order in which they were sent, each with how many processes got it."""
+    seconds: float | None = None
+    """From the first signal until none was left."""
+    after_kill: float | None = None
+    """From the first KILL until none was left."""
+
+    def record(self) -> dict[str, Any]:
+        """As the task's history has it; what goes without saying is left out."""
+        said: dict[str, Any] = {"by": self.means}
+        if not self.certain:
+            said["certain"] = False
+        if self.signals:
+            said |= {"signals": [list(sent) for sent in self.signals], "seconds": _rounded(self.seconds)}
+        if self.after_kill is not None:
+            said["afterKill"] = _rounded(self.after_kill)
+        return said
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The end of one attempt, as an executor returns it and the store keeps it.
 
     `output` is an excerpt fit for the task's hash (head and tail, the cut marked);
     the whole kept output is the attempt's log. `output_bytes` counts all that was written.
+    `proof` tells how its processes ended, where it had any; it is kept in the task's history.
     """
 
     status: Status
@@ -47,6 +75,7 @@ class Result:
     error: str = ""
     output: str = ""
     output_bytes: int = 0
+    proof: Proof | None = None
 
     @property
     def charged(self) -> bool:
@@ -65,3 +94,7 @@ def success(output: str = "", output_bytes: int = 0, exit_code: int | None = 0) 
 def failure(reason: Reason, error: str, *, exit_code: int | None = None) -> Result:
     """An attempt that failed before or without any output; `error` says what to do about it."""
     return Result(Status.FAILED, reason, exit_code, error)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)

@@ -37,7 +37,7 @@ class Commands:
         except OSError as error:
             return machine_failure(error)
         try:
-            return run_process(self._command(task, argv, str(directory)), cancelled, output)
+            return run_process(self._command(task, argv, str(directory)), cancelled, output, self._context.enclosures)
         finally:
             remove_directory(directory)
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.executors.enclosure import Enclosures
+from common.executors.process_trees import ProcessTrees
+
 
 def _own_environment() -> Mapping[str, str]:
     return dict(os.environ)
@@ -27,3 +30,5 @@ class ExecutorContext:
     """The interpreter of PYTHON tasks."""
     environ: Mapping[str, str] = field(default_factory=_own_environment)
     """The agent's own environment, from which the few inherited names are taken."""
+    enclosures: Enclosures = field(default_factory=ProcessTrees)
+    """What holds the processes of each attempt together."""

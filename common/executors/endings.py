@@ -12,15 +12,19 @@ _STOPPED = {
 }
 
 
-def ended(code: int | None) -> Result:
-    """The result of a process that ended by itself; `code` is negative for a signal, None where it is unknown."""
+def ended(code: int | None, overrun: str = "") -> Result:
+    """The result of a process that ended by itself; `code` is negative for a signal, None where it is unknown.
+
+    `overrun` names the limits that it met, in words, if any.
+    """
     if code is None:
         return failure(Reason.EXECUTOR_ERROR, "how it ended is not known: something else in the agent reaped it")
     if code == 0:
         return success()
+    met = f"; its processes met {overrun}" if overrun else ""
     if code > 0:
-        return failure(Reason.EXIT_CODE, f"exit code {code}", exit_code=code)
-    hint = "; if nobody sent it, the machine was out of memory" if -code == signal.SIGKILL else ""
+        return failure(Reason.EXIT_CODE, f"exit code {code}{met}", exit_code=code)
+    hint = "; if nobody sent it, the machine was out of memory" if -code == signal.SIGKILL and not met else met
     return failure(Reason.SIGNAL, f"ended by {signal_name(-code)}{hint}", exit_code=_as_shell(code))
 
 

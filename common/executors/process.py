@@ -4,15 +4,15 @@ import logging
 import math
 import os
 import select
-import signal
-import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from common.contracts import Cancellation, Output
-from common.domain.result import Reason, Result
+from common.domain.result import Proof, Reason, Result
+from common.executors.enclosure import Enclosure, Enclosures, Spawned
 from common.executors.endings import ended, stopped
-from common.executors.leftovers import await_group_gone, kill_marked
+from common.executors.proving import Proving
 from common.executors.spawn import Command, spawn, spawn_failure
 
 log = logging.getLogger("dts.executors")
@@ -26,29 +26,39 @@ _INSIST_AFTER = 1.0
 """Seconds from one KILL to the next; doubled each time, up to a minute."""
 
 
-def run_process(command: Command, cancelled: Cancellation, output: Output) -> Result:
-    """Run it until it, its process group and its output have ended. Blocks; whatever it does is a Result.
+def run_process(command: Command, cancelled: Cancellation, output: Output, enclosures: Enclosures) -> Result:
+    """Run it until it, all that it started and its output have ended. Blocks; whatever it does is a Result.
 
-    At the time limit, or when cancelled, its group gets TERM, and KILL after `grace`, at once where the agent
-    is fenced. What it leaves in the background may go on printing for `linger`, then it is killed. After a
-    kill, descendants that left the group are looked for by their mark. A process that even KILL can't end is
-    waited for: to let go of it would let another attempt start beside it.
+    At the time limit, or when cancelled, all its processes get TERM, and KILL after `grace`, at once where the agent
+    is fenced. What it leaves in the background may go on printing for `linger`, then it is killed; what prints
+    nothing is killed at once. The result carries the proof that nothing is left. A main process that even KILL can't
+    end is waited for: to let go of it would let another attempt start beside it.
     """
     if cancelled.is_set():
         return stopped(Reason(cancelled.reason), None, command.timeout)
     try:
         cancelled_fd = cancelled.fileno()
-        reading, writing = os.pipe()
+        enclosure = enclosures.enclose(command.mark)
     except OSError as error:
         return spawn_failure(command, error)
     try:
-        process = spawn(command, writing)
+        reading, process = _started(command, enclosure)
     except (OSError, ValueError) as error:
-        os.close(reading)
+        enclosure.release()
         return spawn_failure(command, error)
+    return _Run(command, process, reading, enclosure, cancelled=cancelled, output=output).to_its_end(cancelled_fd)
+
+
+def _started(command: Command, enclosure: Enclosure) -> tuple[int, Spawned]:
+    """The reading end of its output, and the process."""
+    reading, writing = os.pipe()
+    try:
+        return reading, enclosure.start(lambda: spawn(command, writing))
+    except (OSError, ValueError):
+        os.close(reading)
+        raise
     finally:
         os.close(writing)
-    return _Run(command, process, reading, cancelled, output).to_its_end(cancelled_fd)
 
 
 class _Run:
@@ -57,8 +67,10 @@ class _Run:
     def __init__(
         self,
         command: Command,
-        process: subprocess.Popen[bytes],
+        process: Spawned,
         reading: int,
+        enclosure: Enclosure,
+        *,
         cancelled: Cancellation,
         output: Output,
     ) -> None:
@@ -67,10 +79,10 @@ class _Run:
         self._reading = reading
         self._cancelled = cancelled
         self._output = output
+        self._enclosure, self._proving = enclosure, Proving(enclosure)
         self._exited = False
         self._output_open = True
         self._stopped_for: Reason | None = None
-        self._killed = False
         self._insist_after = _INSIST_AFTER
         self._poll = select.poll()
         self._handlers: dict[int, Callable[[], None]] = {}
@@ -89,10 +101,10 @@ class _Run:
             while self._output_open or not self._exited:
                 self._step()
         finally:
-            code = self._clear()
+            code, overrun, proof = self._clear()
         if self._stopped_for is None:
-            return ended(code)
-        return stopped(self._stopped_for, code, self._command.timeout)
+            return replace(ended(code, overrun), proof=proof)
+        return replace(stopped(self._stopped_for, code, self._command.timeout), proof=proof)
 
     def _step(self) -> None:
         wait = min(self._deadline - time.monotonic(), _LONGEST_WAIT if self._exit_fd is not None else _LOOK_EVERY)
@@ -108,7 +120,7 @@ class _Run:
         self._exited = True
         if self._exit_fd is not None:
             self._poll.unregister(self._exit_fd)
-        if not self._killed:
+        if not self._proving.killed:
             self._next(self._command.linger, self._kill)
 
     def _on_output(self) -> None:
@@ -125,7 +137,7 @@ class _Run:
             self._stop(reason)
         # Without a lease there is no time for grace: another may start the task. And once it has ended by
         # itself, that end counts, but what it left behind need not linger.
-        if (self._exited or reason is Reason.FENCED) and not self._killed:
+        if (self._exited or reason is Reason.FENCED) and not self._proving.killed:
             self._kill()
 
     def _time_is_up(self) -> None:
@@ -134,38 +146,39 @@ class _Run:
     def _stop(self, reason: Reason) -> None:
         if self._stopped_for is None:
             self._stopped_for = reason
-            self._signal(signal.SIGTERM)
-            # What is stopped can't end.
-            self._signal(signal.SIGCONT)
+            self._proving.terminate()
             self._next(self._command.grace, self._kill)
 
     def _kill(self) -> None:
-        self._killed = True
-        self._signal(signal.SIGKILL)
-        kill_marked(self._command.mark, spare=self._process.pid)
+        self._proving.kill()
         self._next(self._insist_after, self._insist)
 
     def _insist(self) -> None:
         if self._exited:
-            self._warn("a process that left its group and changed its environment still holds its output")
+            self._warn("a process that left its task unseen still holds its output")
             self._stop_reading()
             return
         self._warn(f"pid {self._process.pid} is still there after SIGKILL")
         self._insist_after = min(2 * self._insist_after, 60.0)
         self._kill()
 
-    def _clear(self) -> int | None:
-        """End the rest of the group, reap the main process, give everything back; returns the exit code."""
+    def _clear(self) -> tuple[int | None, str, Proof]:
+        """End what is left, reap the main process, give everything back; returns exit code, limits met and proof."""
+        if not self._exited:
+            # An output that raised: nobody waits for it any more.
+            self._proving.kill()
+        left = self._proving.clear()
+        if left:
+            self._warn(f"{left} processes are still there after SIGKILL")
+        ended_at = time.monotonic()
         # Only now reaped: until then no other process can get its number, and the group's.
-        self._signal(signal.SIGKILL)
-        if self._stopped_for is not None or self._killed:
-            kill_marked(self._command.mark, spare=self._process.pid)
         code = _reap(self._process)
         os.close(self._reading)
         if self._exit_fd is not None:
             os.close(self._exit_fd)
-        await_group_gone(self._process.pid)
-        return code
+        overrun = self._enclosure.overrun()
+        certain = self._enclosure.release() and not left
+        return code, overrun, self._proving.proof(ended_at=ended_at, certain=certain)
 
     def _listen(self, fd: int, handler: Callable[[], None]) -> None:
         self._handlers[fd] = handler
@@ -178,14 +191,6 @@ class _Run:
     def _next(self, seconds: float, act: Callable[[], None]) -> None:
         self._deadline = time.monotonic() + seconds
         self._when_due = act
-
-    def _signal(self, number: signal.Signals) -> None:
-        try:
-            os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            pass
-        except PermissionError:
-            self._warn("its process may not be signalled: it runs as another user")
 
     def _warn(self, text: str) -> None:
         mark = self._command.mark
@@ -200,7 +205,7 @@ def _exit_fd(pid: int) -> int | None:
         return None
 
 
-def _has_exited(process: subprocess.Popen[bytes]) -> bool:
+def _has_exited(process: Spawned) -> bool:
     if not hasattr(os, "waitid"):
         return process.poll() is not None
     try:
@@ -209,7 +214,7 @@ def _has_exited(process: subprocess.Popen[bytes]) -> bool:
         return True
 
 
-def _reap(process: subprocess.Popen[bytes]) -> int | None:
+def _reap(process: Spawned) -> int | None:
     """Its exit code, negative for a signal; None where somebody else took it, which Popen.wait would call 0."""
     if process.returncode is None:
         try:

@@ -5,6 +5,7 @@ import signal
 from dataclasses import dataclass
 from itertools import groupby
 
+from common.executors.remains import end_noted_groups
 from common.lab.errors import NotUp, UnusableHome, WouldNotStop
 from common.lab.home import MARK, Home, Member
 from common.lab.processes import KILL, Process, end, marked
@@ -31,6 +32,8 @@ def take_down(home: Home, *, keep_data: bool = False) -> TakenDown:
     with contextlib.suppress(NotUp), home.locked() if up else contextlib.nullcontext():
         members = _end_members(home)
         strays = _end_strays(home)
+        for boot in home.data.glob("*/work/*/*"):
+            end_noted_groups(boot)
         home.remove(keep_data=keep_data or not (up or strays))
         return TakenDown(members, strays)
     return TakenDown([], 0)

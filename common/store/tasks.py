@@ -1,5 +1,6 @@
 """TaskStore: the truth about tasks, on Redis. Every change is one fenced move in one script."""
 
+import json
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -237,6 +238,7 @@ class TaskStore(TaskReader):
                 *(task.task_id, task.attempt, task.agent, task.boot),
                 *(result.status, result.reason or "", exit_code, result.error, result.output, result.output_bytes),
                 *(_budget(result), self._jitter(), end.log.offset, end.log.text),
+                json.dumps(result.proof.record()) if result.proof else "",
             ],
         )
 

@@ -15,8 +15,12 @@ from common.domain.result import Reason, Result
 from common.domain.status import Status
 from common.domain.task import Task, TaskSpec
 from common.executors.cancel import CancelToken
+from common.executors.cgroups import hierarchies
 from common.executors.context import ExecutorContext
+from common.executors.control_groups import ControlGroups
+from common.executors.enclosure import Enclosures
 from common.executors.output import TaskOutput
+from common.executors.process_trees import ProcessTrees
 from common.executors.python_script import PythonScriptExecutor
 from common.executors.shell import ShellExecutor
 from common.lab.until import until
@@ -97,9 +101,30 @@ class Attempt:
 Start = Callable[..., Attempt]
 
 
+def _can_make_groups() -> bool:
+    return any(one.writable and one.kills() for one in hierarchies())
+
+
+@pytest.fixture(scope="session")
+def groups() -> Iterator[ControlGroups]:
+    """This process in control groups of its own."""
+    made = ControlGroups(f"test-{uuid.uuid4().hex[:12]}", None)
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["groups", "trees"] if _can_make_groups() else ["trees"])
+def enclosures(request: pytest.FixtureRequest) -> Enclosures:
+    """Both ways in which attempts are held together, where this machine has both."""
+    made: Enclosures = request.getfixturevalue("groups") if request.param == "groups" else ProcessTrees()
+    return made
+
+
 @pytest.fixture
-def context(tmp_path: Path) -> ExecutorContext:
-    return ExecutorContext(tmp_path / "work", environ={"PATH": "/usr/local/bin:/usr/bin:/bin"}, grace=0.3, linger=0.2)
+def context(tmp_path: Path, enclosures: Enclosures) -> ExecutorContext:
+    path = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
+    return ExecutorContext(tmp_path / "work", environ=path, grace=0.3, linger=0.2, enclosures=enclosures)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from common.executors.remains import end_noted_groups
 from common.lab.processes import Process, fenced_child, find
 from common.lab.task_processes import task_processes
 from common.lab.until import until
@@ -102,6 +103,8 @@ class AgentProcess:
         self._guard.stdin.close()
         for process in task_processes(self.home):
             end(process.pid)
+        for boot in self.home.glob("work/*/*"):
+            end_noted_groups(boot)
 
 
 def gone(pid: int) -> bool:

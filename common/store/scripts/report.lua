@@ -3,10 +3,10 @@
 -- ARGV  3 how many agents may be lost with one task  4 longest wait before a retry, ms, then per task:
 --       id, attempt, agent, boot, status, reason or '', exit code or '', error, output, output bytes,
 --       budget ('retries': this failure uses one up; 'lost': the agent's fault; 'none': handed back; '': final),
---       jitter from 0 to 1, log offset, log text
+--       jitter from 0 to 1, log offset, log text, proof of its processes' end as JSON or ''
 -- Returns per task {answer, status}: OK; SAME: this attempt was reported before; STALE_ATTEMPT; FENCED: another
 -- boot's attempt; STALE_STATE; TERMINAL; NOT_FOUND.
-local FIELDS = 14
+local FIELDS = 15
 local answers = {}
 local k = 11
 
@@ -80,6 +80,9 @@ local function report(task, history, log, at)
   end
   if error_text ~= '' then
     detail = detail .. ',"error":' .. cjson.encode(error_text)
+  end
+  if ARGV[at + 14] ~= '' then
+    detail = detail .. ',"proof":' .. ARGV[at + 14]
   end
   if after == 'PENDING' and wait > 0 then
     redis.call('ZADD', KEYS[9], now + wait, id)
