@@ -143,7 +143,7 @@ class TaskStore(TaskReader):
     def report(self, ends: Sequence[Finished], by: str) -> list[tuple[Answer, Status | None]]:
         """An attempt ended: RUNNING -> final, or PENDING again while its budget lasts; with the status it now has."""
         limits, keys = self._limits, self.keys
-        shared_keys = [keys.pending, keys.delayed, keys.bell]
+        shared_keys = [keys.pending, keys.delayed, keys.bell, keys.dead]
         shared_args = [limits.lost, int(limits.longest_backoff * 1000)]
         answers = self._batch("report", by, shared_keys, shared_args, map(self._end, ends))
         return [(Answer(answer), Status(status) if status else None) for answer, status in answers]

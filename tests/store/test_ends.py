@@ -99,6 +99,8 @@ def test_an_agent_that_can_not_run_it_is_charged_as_a_lost_one(redis: Redis, lif
         life.report(task_id, NO_DISK)
     assert life.task(task_id).status is Status.FAILED
     assert life.task(task_id).result == NO_DISK
+    (note,) = redis.lrange("tasks:dead", 0, -1)
+    assert json.loads(note) | {"taskId": task_id, "lost": 3} == json.loads(note)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,12 @@ local function ready(pending, bell, id)
   end
 end
 
+-- A note of a task that is given up because agents kept being lost with it, for whoever looks what it did to them.
+local function give_up(dead, id, lost)
+  redis.call('LPUSH', dead, '{"at":"' .. stamp .. '","taskId":"' .. id .. '","lost":' .. lost .. '}')
+  redis.call('LTRIM', dead, 0, 9999)
+end
+
 -- Commands of an older term are refused; a newer term is remembered. '' is an asker without a term.
 local function fenced(key, epoch)
   local newest = tonumber(redis.call('GET', key) or 0)

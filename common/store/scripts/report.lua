@@ -1,5 +1,6 @@
 -- report: an attempt ended. Its result is kept, the task becomes final or waits for its next attempt.
--- KEYS  8 queue:pending  9 queue:delayed  10 bell:pending, then per task: hash, history, log of the attempt
+-- KEYS  8 queue:pending  9 queue:delayed  10 bell:pending  11 tasks:dead, then per task: hash, history,
+--       log of the attempt
 -- ARGV  3 how many agents may be lost with one task  4 longest wait before a retry, ms, then per task:
 --       id, attempt, agent, boot, status, reason or '', exit code or '', error, output, output bytes,
 --       budget ('retries': this failure uses one up; 'lost': the agent's fault; 'none': handed back; '': final),
@@ -8,7 +9,7 @@
 -- boot's attempt; STALE_STATE; TERMINAL; NOT_FOUND.
 local FIELDS = 15
 local answers = {}
-local k = 11
+local k = 12
 
 -- Where the task goes, and how many ms later it may be taken.
 local function outcome(found, status, budget, jitter)
@@ -89,6 +90,8 @@ local function report(task, history, log, at)
     detail = detail .. ',"retryAt":"' .. iso(now + wait) .. '"'
   elseif after == 'PENDING' then
     ready(KEYS[8], KEYS[10], id)
+  elseif after == 'FAILED' and budget == 'lost' then
+    give_up(KEYS[11], id, lost)
   end
   redis.call('RPUSH', history, entry('report', 'RUNNING', after, attempt, detail))
   return { 'OK', after }

@@ -54,8 +54,7 @@ local function requeue(task, history, lease, id, attempt, seen, boot, reason)
   else
     move(id, task, status, after, 'lost', lost, 'reason', reason, 'finishedAt', stamp, 'exitCode', '',
       'error', 'its agent was lost ' .. lost .. ' time(s); see its history')
-    redis.call('LPUSH', KEYS[11], '{"at":"' .. stamp .. '","taskId":"' .. id .. '","lost":' .. lost .. '}')
-    redis.call('LTRIM', KEYS[11], 0, 9999)
+    give_up(KEYS[11], id, lost)
   end
   redis.call('RPUSH', history, entry('requeue', status, after, attempt, detail))
   return { 'OK', after }
