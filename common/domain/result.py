@@ -16,6 +16,8 @@ class Reason(StrEnum):
     SPAWN_ERROR = "SPAWN_ERROR"
     """The command can't be started: not found, not executable, too long."""
     UNKNOWN_TYPE = "UNKNOWN_TYPE"
+    UNREADABLE = "UNREADABLE"
+    """Something other than dts wrote over the task's hash, and nobody can run what stands there."""
     EXECUTOR_ERROR = "EXECUTOR_ERROR"
     CANCELLED = "CANCELLED"
     AGENT_ERROR = "AGENT_ERROR"

@@ -1,6 +1,7 @@
 """Between a task and its hash, whose every field is text that a person can read."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from common.domain.errors import CorruptTask
@@ -53,7 +54,35 @@ def task_of(fields: dict[str, str]) -> Task:
             finished_at=fields.get("finishedAt", ""),
         )
     except (KeyError, ValueError, TypeError, RecursionError) as error:
-        raise CorruptTask(f"task {fields.get('taskId', '?')!r} can't be read back: {error!r}") from error
+        raise CorruptTask(f"task {fields.get('taskId', '?')!r} can't be read back: {_wrong(fields, error)}") from error
+
+
+_NEEDED = (
+    *("taskId", "name", "type", "content", "status", "attempt", "createdAt", "updatedAt"),
+    *("timeout", "retries", "retryDelay", "outputLimit", "onAgentLost"),
+)
+_KINDS: dict[str, Callable[[str], object]] = {
+    **dict.fromkeys(("attempt", "failures", "lost", "retries", "outputLimit", "exitCode", "outputBytes"), int),
+    **dict.fromkeys(("timeout", "retryDelay"), float),
+    **dict.fromkeys(("args", "env"), json.loads),
+    "status": Status,
+    "reason": Reason,
+}
+
+
+def _wrong(fields: dict[str, str], error: Exception) -> str:
+    """Which fields are wrong, for whoever has to set them right."""
+    missing = [f"{name} is missing" for name in _NEEDED if name not in fields]
+    kinds = {**_KINDS, **({"content": json.loads} if "argv" in fields else {})}
+    odd = [f"{name} is {fields[name][:50]!r}" for name, read in kinds.items() if not _reads(read, fields.get(name, ""))]
+    return "; ".join(missing + odd) or repr(error)
+
+
+def _reads(read: Callable[[str], object], text: str) -> bool:
+    try:
+        return not text or read(text) is not None
+    except (ValueError, RecursionError):
+        return False
 
 
 def _spec(fields: dict[str, str]) -> TaskSpec:

@@ -1,6 +1,7 @@
 """TaskStore: the truth about tasks, on Redis. Every change is one fenced move in one script."""
 
 import json
+import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,17 +11,19 @@ from typing import Any, TypeVar
 from redis import Redis
 
 from common.contracts import Finished, LogChunk
+from common.domain.errors import CorruptTask
 from common.domain.ids import Ids
-from common.domain.result import Result
+from common.domain.result import Reason, Result, failure
 from common.domain.status import Answer, Status
 from common.domain.task import Submission, Task
 from common.store.codec import fields_of, task_of
 from common.store.keys import Keys
-from common.store.reading import TaskReader, readable
+from common.store.reading import TaskReader
 from common.store.scripts import Scripts
 from common.transports.redis_client import redis_errors
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 BATCH = 200
 """Tasks per script call: Redis serves nobody else while a script runs."""
@@ -64,6 +67,16 @@ class Attempt:
 
     task_id: str
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Whose attempt it is, where nothing more of the task can be read."""
+
+    task_id: str
+    attempt: int
+    agent: str
+    boot: str
 
 
 class TaskStore(TaskReader):
@@ -110,13 +123,23 @@ class TaskStore(TaskReader):
     def claim(self, agent: str, boot: str, limit: int) -> list[Task] | None:
         """Stage 1: take up to `limit` ready tasks for this boot, RUNNING; None where the lease is not its own.
 
+        One that can't be read back is FAILED at once, with the words what is wrong: nobody could run it.
         After Unanswered the tasks may be granted all the same: `running` finds them.
         """
         keys = [self.keys.pending, self.keys.agent(agent), self.keys.task_prefix]
         answer = self._scripts.call("claim", agent, keys, [agent, boot, min(limit, BATCH)])
         if answer[0] == Answer.FENCED:
             return None
-        return readable(_fields(flat) for flat in answer[1:])
+        granted: list[Task] = []
+        spoilt: list[Finished] = []
+        for fields in map(_fields, answer[1:]):
+            try:
+                granted.append(task_of(fields))
+            except CorruptTask as error:
+                spoilt.append(_unreadable(Claimed(fields["taskId"], int(fields["attempt"]), agent, boot), error))
+        if spoilt:
+            self.report(spoilt, agent)
+        return granted
 
     def assign(self, assignments: Sequence[Assignment], by: str, epoch: int) -> list[tuple[Answer, int]]:
         """Leader: PENDING -> SCHEDULED; answers with the attempt each task is now at."""
@@ -262,6 +285,12 @@ class TaskStore(TaskReader):
             args = chain(shared_args, *(own_args for _, own_args in part))
             answers += self._scripts.call(name, by, list(keys), list(args))
         return answers
+
+
+def _unreadable(claimed: Claimed, error: CorruptTask) -> Finished:
+    log.warning("given up: %s", error, extra={"task_id": claimed.task_id, "attempt": claimed.attempt})
+    what = f"{error}; something other than dts wrote there. Set it right with redis-cli, then retry the task"
+    return Finished(claimed, failure(Reason.UNREADABLE, what), LogChunk(claimed, 0, ""))
 
 
 def _parts(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -271,5 +271,9 @@ def test_a_hash_that_somebody_spoilt_keeps_no_other_task_back(desk: Desk) -> Non
     desk.store.cancel(running, "person")
 
     desk.succeeded(good)
+    until(lambda: desk.redis.hget(desk.keys.task(spoilt), "status") == "FAILED")
+    assert "timeout is 'ten'" in str(desk.redis.hget(desk.keys.task(spoilt), "error"))
     desk.redis.hset(desk.keys.task(spoilt), "timeout", "10")
+    assert desk.ended(spoilt).status is Status.FAILED
+    desk.store.retry([spoilt], "person")
     desk.succeeded(spoilt)

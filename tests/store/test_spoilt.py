@@ -79,6 +79,40 @@ def test_an_agent_takes_the_others(how: str, redis: Redis, life: Life) -> None:
     UNREADABLE[how](redis)
     assert [task.task_id for task in life.store.claim(AGENT, BOOT, 10) or []] == ["a", "b"]
     assert life.store.claim(AGENT, BOOT, 10) == []
+    assert life.store.counts()[Status.RUNNING] == 2
+
+
+FIELDS = {
+    "no name": "name is missing",
+    "a timeout that is no number": "timeout is 'long'",
+    "args that are no JSON": "args is '[1,'",
+    "args nested without end": "args is '[[[",
+    "a list that is none": "content is '{'",
+    "an unknown reason": "reason is 'BAD_LUCK'",
+}
+
+
+@pytest.mark.parametrize("how", FIELDS)
+def test_one_that_is_claimed_and_can_not_be_read_is_failed_with_the_field_that_is_wrong(
+    how: str, redis: Redis, life: Life, caplog: pytest.LogCaptureFixture
+) -> None:
+    life.submit(task_id="t", retries=5)
+    UNREADABLE[how](redis)
+    assert life.store.claim(AGENT, BOOT, 10) == []
+    status, reason, error = redis.hmget("task:t", "status", "reason", "error")
+    assert (status, reason) == ("FAILED", "UNREADABLE")
+    assert FIELDS[how] in str(error)
+    assert FIELDS[how] in caplog.text
+    assert life.store.counts()[Status.FAILED] == 1
+    assert [entry["verb"] for entry in life.store.history("t")] == ["submit", "assign", "start", "report"]
+
+
+@pytest.mark.parametrize("attempt", ["1.5", "-1", "1e3", "0x1"])
+def test_one_whose_attempt_is_no_count_is_never_granted(attempt: str, redis: Redis, life: Life) -> None:
+    life.submit(task_id="t")
+    redis.hset("task:t", "attempt", attempt)
+    assert life.store.claim(AGENT, BOOT, 10) == []
+    assert redis.hget("task:t", "status") == "PENDING"
 
 
 def test_a_fields_unknown_name_is_passed_over(redis: Redis, life: Life) -> None:

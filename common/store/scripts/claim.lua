@@ -16,10 +16,10 @@ while #granted <= limit do
   for i = 1, #popped, 2 do
     local id = popped[i]
     local task = KEYS[10] .. id
-    local found = fields(task, 'status', 'attempt')
-    local attempt = tonumber(found[2])
+    local found = fields(task, 'status', 'attempt', 'taskId')
+    local attempt = found[2] and string.match(found[2], '^%d+$')
     -- The queue is only a hint: a task that is not PENDING any more is passed over.
-    if not attempt then
+    if not attempt or found[3] ~= id then
       forget_id(KEYS[8], id)
     elseif found[1] == 'PENDING' then
       attempt = attempt + 1
