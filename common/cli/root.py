@@ -23,6 +23,7 @@ from common.cli.exits import EXIT_HELP, Exit
 from common.cli.failures import complain, explain
 
 GROUP = "dts.commands"
+SHOW_CURSOR = "\x1b[?25h"
 COMPLETE = "_DTS_COMPLETE"
 """The variable in which a shell asks for completions; the scripts of `dts completion` set it."""
 SECTIONS = {
@@ -162,6 +163,10 @@ def _code_unless_interrupted(run: Callable[[], int], interrupts: Sequence[int]) 
 def _interrupted() -> int:
     with contextlib.suppress(OSError):
         click.echo(err=True)
+        for stream in (sys.stdout, sys.stderr):
+            if stream.isatty():
+                # What moved there was cut short, maybe before it could show the cursor again.
+                stream.write(SHOW_CURSOR)
     return Exit.INTERRUPTED
 
 
@@ -169,7 +174,8 @@ def _interrupted() -> int:
 def _interrupts() -> Iterator[Sequence[int]]:
     """Notes each Ctrl-C, which raises KeyboardInterrupt as ever."""
     noted: list[int] = []
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or not _in_main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    if before not in (signal.default_int_handler, signal.SIG_DFL) or not _in_main_thread():
         yield noted
         return
 
@@ -181,7 +187,7 @@ def _interrupts() -> Iterator[Sequence[int]]:
     try:
         yield noted
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, before)
 
 
 def _in_main_thread() -> bool:

@@ -1,5 +1,6 @@
 """The command as a person runs it, with nothing set from outside and a place of its own for what it writes."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -8,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from common.lab.home import MARK, Home
-from common.lab.processes import KILL, end, marked
+from common.lab.processes import KILL, end, find, marked
 
 DTS = str(Path(sys.executable).parent / "dts")
 
@@ -43,17 +45,30 @@ class Dts:
         here = {"TMPDIR": str(self.tmp), "DTS_HOME": str(self.home), "LANG": "C.UTF-8"}
         return {**kept, **here, **self.more, **env}
 
+    def processes(self) -> list[psutil.Process]:
+        """All that was started with a place here for its files: programs, servers, agents, and what tasks started."""
+        needle = os.fsencode(self.tmp.parent) + b"/"
+        return [psutil.Process(pid) for pid in psutil.pids() if needle in _environment(pid)]
+
+    def ports(self) -> list[int]:
+        """Where its processes listen."""
+        found: list[int] = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                found += [one.laddr.port for one in process.net_connections() if one.status == psutil.CONN_LISTEN]
+        return found
+
     def left_behind(self) -> list[str]:
-        """Files in its place for temporary ones, and processes that were started with it."""
-        processes = marked("TMPDIR", str(self.tmp)) + marked(MARK, str(self.tmp))
-        return [str(path) for path in self.tmp.iterdir()] + [str(process) for process in processes]
+        """Files in its place for temporary ones and its home, and processes that were started with it."""
+        homes = [self.home] if self.home.exists() else []
+        return [str(path) for path in (*self.tmp.iterdir(), *homes)] + [str(process) for process in self.processes()]
 
 
 @pytest.fixture
 def dts(tmp_path: Path, binary_of: Callable[[str], Path]) -> Iterator[Dts]:
     binary_of("embedded")
-    with _place(tmp_path) as place:
-        yield place
+    with place(tmp_path) as here:
+        yield here
 
 
 @pytest.fixture
@@ -67,16 +82,27 @@ def up(dts: Dts) -> Iterator[Dts]:
 def running(tmp_path_factory: pytest.TempPathFactory, binary_of: Callable[[str], Path]) -> Iterator[Dts]:
     """The same, one for all tests of a module; they leave only tasks behind."""
     binary_of("embedded")
-    with _place(tmp_path_factory.mktemp("running")) as place, _running(place):
-        yield place
+    with place(tmp_path_factory.mktemp("running")) as here, _running(here):
+        yield here
 
 
 @contextmanager
-def _place(parent: Path) -> Iterator[Dts]:
+def place(parent: Path) -> Iterator[Dts]:
+    """A place for one `dts`; whatever it leaves running is ended."""
     tmp = parent / "tmp"
-    tmp.mkdir()
-    yield Dts(tmp, parent / "home")
-    end(marked("TMPDIR", str(tmp)), KILL)
+    tmp.mkdir(parents=True)
+    dts = Dts(tmp, parent / "home")
+    try:
+        yield dts
+    finally:
+        end(filter(None, (find(process.pid) for process in dts.processes())), KILL)
+
+
+def _environment(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""
 
 
 @contextmanager

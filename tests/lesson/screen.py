@@ -6,7 +6,6 @@ import os
 import pty
 import re
 import select
-import signal
 import struct
 import subprocess
 import termios
@@ -16,6 +15,8 @@ from typing import Self
 
 from tests.lesson.conftest import DTS
 
+FOREGROUND = ("env", "--default-signal=INT", "setsid", "--ctty")
+"""Starts a program as a shell at a terminal does: in the foreground there, with Ctrl-C as ever."""
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
 
 
@@ -25,10 +26,17 @@ class Screen:
     def __init__(self, args: Sequence[str], environment: Mapping[str, str], size: tuple[int, int] = (40, 100)) -> None:
         self._terminal, inside = pty.openpty()
         fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+        self._before = termios.tcgetattr(inside)
         self._process = subprocess.Popen(
-            [DTS, *args], stdin=inside, stdout=inside, stderr=inside, env={**environment, "TERM": "xterm-256color"}
+            [*FOREGROUND, DTS, *args],
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+            env={**environment, "TERM": "xterm-256color"},
         )
         os.close(inside)
+        self.raw = ""
+        """All that came."""
         self._text = ""
 
     def __enter__(self) -> Self:
@@ -44,8 +52,19 @@ class Screen:
         os.write(self._terminal, keys.encode())
 
     def interrupt(self) -> None:
-        """What Ctrl-C does."""
-        self._process.send_signal(signal.SIGINT)
+        """Ctrl-C: the terminal signals all that is in its foreground."""
+        self.press("\x03")
+
+    def as_it_was(self) -> bool:
+        """Whether keys are echoed again, as they were before, and the cursor is seen."""
+        cursor = self.raw.rpartition("\x1b[?25")[2][:1]
+        return cursor != "l" and termios.tcgetattr(self._terminal) == self._before
+
+    def reads_for(self, seconds: float) -> None:
+        """Let it go on so long, or until its end."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and self._process.poll() is None:
+            self._read(min(left, 0.02))
 
     def shows(self, text: str, within: float = 30.0) -> None:
         """Wait until `text` appears; what came before it counts no more."""
@@ -69,5 +88,7 @@ class Screen:
             # Reading fails where nobody has the terminal open any more.
             with contextlib.suppress(OSError):
                 data = os.read(self._terminal, 65536)
-        self._text += CONTROL.sub("", data.decode(errors="replace"))
+        text = data.decode(errors="replace")
+        self.raw += text
+        self._text += CONTROL.sub("", text)
         return bool(data)

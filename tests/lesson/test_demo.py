@@ -80,19 +80,6 @@ def test_q_ends_it_and_leaves_nothing(dts: Dts) -> None:
     until(lambda: not dts.left_behind(), what="nothing to be left")
 
 
-@pytest.mark.parametrize("moment", [0.2, 0.4, 0.6, 0.8, 1.1, 1.5, 2.5, 4.5, 6.0])
-def test_ctrl_c_leaves_nothing_at_any_moment(dts: Dts, moment: float) -> None:
-    demo = dts.start("demo", "1", "--auto")
-    try:
-        demo.wait(moment)
-    except subprocess.TimeoutExpired:
-        demo.send_signal(signal.SIGINT)
-    _, complaint = demo.communicate(timeout=30)
-    # -2: before Python was ready for it; 0: all was over already.
-    assert demo.returncode in (130, -signal.SIGINT, 0), complaint
-    until(lambda: not dts.left_behind(), what="nothing to be left", within=15)
-
-
 def test_ctrl_c_again_and_again_leaves_nothing_either(dts: Dts) -> None:
     with _started(dts) as demo:
         _read_up_to("task:hello", demo)
