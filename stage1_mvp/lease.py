@@ -50,6 +50,7 @@ class LeaseKeeper(Service):
         self._margin = min(max(0.5, self._seconds / 10), self._seconds / 3)
         self._deadline = 0.0
         self._over = False
+        self._server = ""
 
     def acquire(self, pause: Callable[[float], bool]) -> bool:
         """Wait for the lease; False if `pause`, which waits about the seconds it is given, says to give up.
@@ -73,6 +74,7 @@ class LeaseKeeper(Service):
                 log.warning("waiting: %s", waiting_for)
             if pause(0.2):
                 return False
+        self._look_at_server()
         return True
 
     def step(self) -> float:
@@ -90,8 +92,10 @@ class LeaseKeeper(Service):
             return min(self._seconds / 5, max(0.0, self._deadline - self._answer_within - self._clock.monotonic()))
         if not held:
             self._give_up("it ran out, or another boot has it")
+            self._look_at_server()
             return 1.0
         self._hold_from(sent)
+        self._look_at_server()
         return self._seconds / 5
 
     def close(self) -> None:
@@ -115,6 +119,16 @@ class LeaseKeeper(Service):
             f"the lease of agent {self._holder.agent!r} is still held; it ends within {self._seconds:g} s"
         )
         return taken
+
+    def _look_at_server(self) -> None:
+        """Say whether Redis was started anew since we last looked."""
+        try:
+            server = self._leases.server()
+        except Unavailable:
+            return
+        if self._server and server != self._server:
+            log.warning("Redis was started anew: what it was told last, or all of it, may be lost")
+        self._server = server
 
     def _hold_from(self, sent: float) -> None:
         self._deadline = sent + self._seconds - self._margin

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from fakeredis import FakeRedis, FakeServer
 from redis import Redis
 
-from common.lab.ports import free_ports
+from common.lab.ports import free_ports, is_free
 from common.lab.servers.redis import redis_answers, redis_command, redis_url
 from common.lab.until import until
 from common.transports.redis_client import CLIENT_OPTIONS, connect
@@ -56,13 +56,17 @@ class ServerAt:
         self.port = 0
         self._clients: list[Redis] = []
 
-    def start(self) -> None:
-        """Run it; after `stop` or `kill` on the port it had. Returns when it answers."""
+    def start(self, *, loaded: bool = True) -> None:
+        """Run it; after `stop` or `kill` on the port it had. Returns when it answers, or, if not `loaded`, listens."""
+
+        def there(port: int) -> bool:
+            return redis_answers(port, self._process.pid) if loaded else not is_free(port)
+
         for port in [self.port] if self.port else free_ports():
             command = [*redis_command(self._binary, port, self._directory), "--appendonly", "no", *self._options]
             self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
             self._guard = kill_when_we_die(self._process.pid)
-            until(lambda port=port: self._dead or redis_answers(port, self._process.pid))  # type: ignore[misc]
+            until(lambda port=port: self._dead or there(port))  # type: ignore[misc]
             if not self._dead:
                 self.port = port
                 return

@@ -18,8 +18,8 @@ ENOUGH = 65_536
 class Severing:
     """Passes bytes between clients and the server on `port`, until it is told to lose an answer."""
 
-    def __init__(self, port: int) -> None:
-        self._to = port
+    def __init__(self, port: int, slow: float = 0.0) -> None:
+        self._to, self._slow = port, slow
         self._listener = socket.create_server((LOOPBACK, 0))
         self.port = int(self._listener.getsockname()[1])
         self._clients: list[Redis] = []
@@ -61,7 +61,7 @@ class Severing:
     def _serve(self, client: socket.socket) -> None:
         """One connection; a client sends its next command only after the answer to the last one."""
         with contextlib.suppress(OSError), client, socket.create_connection((LOOPBACK, self._to)) as server:
-            threading.Thread(target=_answers, args=(server, client), daemon=True).start()
+            threading.Thread(target=_answers, args=(server, client, self._slow), daemon=True).start()
             while command := client.recv(ENOUGH):
                 if self._fatal and self._fatal in command:
                     self._lose(command)
@@ -80,16 +80,18 @@ class Severing:
         self.lost += 1
 
 
-def _answers(server: socket.socket, client: socket.socket) -> None:
+def _answers(server: socket.socket, client: socket.socket, slow: float) -> None:
     with contextlib.suppress(OSError):
         while answer := server.recv(ENOUGH):
+            threading.Event().wait(slow)
             client.sendall(answer)
         client.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager
-def severing(port: int) -> Iterator[Severing]:
-    way = Severing(port)
+def severing(port: int, slow: float = 0.0) -> Iterator[Severing]:
+    """For the block; each answer takes `slow` seconds more than the server needs."""
+    way = Severing(port, slow)
     try:
         yield way
     finally:

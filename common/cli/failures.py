@@ -21,6 +21,7 @@ from common.domain.errors import (
     Unanswered,
     Unavailable,
     UnfitServer,
+    Unready,
 )
 
 _OUTCOMES: dict[type[BaseException], tuple[Exit, str]] = {
@@ -34,6 +35,7 @@ _OUTCOMES: dict[type[BaseException], tuple[Exit, str]] = {
         Exit.UNREACHABLE,
         "It may have been done all the same: `dts get` tells, and asking again does no harm.",
     ),
+    Unready: (Exit.UNREACHABLE, ""),
     Unavailable: (
         Exit.UNREACHABLE,
         "`dts ps` shows what runs here, `dts up 1 -d` starts it; --redis-url or DTS_REDIS_URL names another server.",

@@ -9,6 +9,7 @@
     │   └── BadSetting        a setting is wrong
     ├── CorruptTask           what stands in the store is not a task; somebody else wrote there
     └── Unavailable           a server can't be reached; certainly did not happen
+        ├── Unready           it is reached, and says that it can't now; certainly did not happen
         └── Unanswered        asked, but the answer never came: it may have happened
 
 A task that fails is a result, never one of these; a refused verb is an `Answer`.
@@ -51,6 +52,10 @@ class CorruptTask(DtsError):
 
 class Unavailable(DtsError):
     """No connection: the act certainly did not happen. Waiting and asking again is right."""
+
+
+class Unready(Unavailable):
+    """The server answered that it can't now: full, still loading, read-only. The text says what is to be done there."""
 
 
 class Unanswered(Unavailable):

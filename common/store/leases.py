@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from common.domain.status import Answer
 from common.store.keys import Keys
 from common.store.scripts import Scripts
+from common.transports.redis_client import redis_errors
 
 
 class Leases:
     """Takes, renews and gives back the leases of agents. Safe to share between threads; raises Unavailable."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
-        self._keys = keys
+        self._redis, self._keys = redis, keys
         self._scripts = Scripts(redis, keys)
 
     def take(self, agent: str, boot: str, seconds: float, info: Mapping[str, str | int]) -> bool:
@@ -28,6 +30,14 @@ class Leases:
     def release(self, agent: str, boot: str) -> None:
         """Give it back at once; another boot's is left alone."""
         self._ask("release", agent, [boot])
+
+    def server(self) -> str:
+        """Which process of Redis keeps the leases: it is another one after each start of it; '' where it can't tell."""
+        try:
+            with redis_errors():
+                return str(self._redis.info("server").get("run_id", ""))
+        except ResponseError:
+            return ""
 
     def _ask(self, script: str, agent: str, args: list[str | int]) -> bool:
         answer = self._scripts.call(script, agent, [self._keys.agent(agent)], args)

@@ -9,7 +9,7 @@ from redis import Redis, exceptions
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from common.domain.errors import BadSetting, CorruptTask, Unanswered, Unavailable, UnfitServer
+from common.domain.errors import BadSetting, CorruptTask, Unanswered, Unavailable, UnfitServer, Unready
 
 T = TypeVar("T")
 
@@ -63,6 +63,17 @@ _NOT_DONE_CODES = (
     *("OOM", "MISCONF", "READONLY", "LOADING", "BUSY ", "NOREPLICAS", "CLUSTERDOWN", "MASTERDOWN"),
     "max number of clients",
 )
+_MEANINGS = {
+    "used memory > 'maxmemory'": "its memory is full; give it more (CONFIG SET maxmemory), or remove keys",
+    "MISCONF": "it can't write to its disk; see that there is room",
+    "loading": "it is still loading its data; that ends by itself",
+    "read only replica": "it is a replica; name its primary",
+    "BUSY": "a script keeps it busy; redis-cli SCRIPT KILL ends one that has written nothing",
+    "NOREPLICAS": "it wants more replicas than are connected",
+    "max number of clients": "it has as many clients as it may",
+    "uthenticat": "it wants a user and password; they stand in the url",
+}
+"""What a person may make of a refusal, by words in it."""
 
 
 class _HonestRetry(Retry):
@@ -96,8 +107,8 @@ def _certainly_not_done(error: Exception) -> bool:
 def redis_errors() -> Iterator[None]:
     """Turn what redis-py raises into dts' own errors.
 
-    Unanswered where the command may have been carried out, Unavailable where it certainly was not,
-    CorruptTask where a key is of a type that dts never gave it.
+    Unanswered where the command may have been carried out, Unavailable where it certainly was not, Unready
+    where the server itself said so; CorruptTask where a key is of a type that dts never gave it.
     """
     try:
         yield
@@ -110,8 +121,10 @@ def redis_errors() -> Iterator[None]:
 
 def _translated(error: Exception) -> Exception:
     if _certainly_not_done(error):
-        away = "connecting to" in str(error)
-        return Unavailable(f"Redis {'is away' if away else 'refuses it now'}: {error}")
+        if "connecting to" in str(error):
+            return Unavailable(f"Redis is away: {error}")
+        meaning = next((f"{meaning}: " for words, meaning in _MEANINGS.items() if words in str(error)), "")
+        return Unready(f"Redis refuses it now: {meaning}{error}")
     if not isinstance(error, exceptions.ResponseError):
         return Unanswered(f"Redis is away: {error}")
     if "WRONGTYPE" in str(error):

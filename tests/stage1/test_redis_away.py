@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from common.clock import SystemClock
+from common.domain.errors import Unready
+from common.domain.ids import Ids
 from common.domain.status import Status
+from common.domain.task import Submission
 from common.lab.ports import free_ports
 from common.lab.servers.redis import redis_url
 from common.lab.until import until
@@ -14,6 +18,7 @@ from common.transports.redis_client import connect
 from stage1_mvp.__main__ import main
 from tests.conftest import OwnRedis
 from tests.servers import ServerAt
+from tests.severing import severing
 from tests.stage1.conftest import StartAgent
 from tests.stage1.desk import Desk
 from tests.stage1.journal import ENDLESS_AT_FIRST, Journal
@@ -68,6 +73,7 @@ def test_away_for_less_than_the_lease_a_running_task_ends_once(
 
     tasks = desk.succeeded(short, long)
     assert [task.attempt for task in tasks] == [1, 1]
+    agent.says("Redis was started anew: what it was told last, or all of it, may be lost")
     assert sorted(journal.starts()) == sorted([short, long])
     journal.check()
     desk.works()
@@ -118,6 +124,7 @@ def test_back_without_its_data_the_agent_starts_afresh(own_redis: OwnRedis, bare
     server.start()
 
     agent.says("ready", times=2)
+    assert agent.log.count("Redis was started anew") == 1
     assert gone(pid)
     desk = desk_at(server)
     desk.works()
@@ -142,6 +149,7 @@ def test_frozen_for_a_second_it_costs_nothing(own_redis: OwnRedis, bare_agents: 
     journal.check()
     desk.settled()
     assert "lease lost" not in agent.log
+    assert "started anew" not in agent.log
 
 
 def test_frozen_for_longer_than_the_lease_its_tasks_are_ended_in_time_and_run_again(
@@ -177,13 +185,88 @@ def test_full_memory_is_waited_out(own_redis: OwnRedis, bare_agents: StartAgent,
     desk.running(running)
     waiting = desk.push_many([journal.task()] * 10)
     desk.redis.config_set("maxmemory", "1")
-    agent.says("waiting: ")
+    full = r"^Redis refuses it now: its memory is full; give it more \(CONFIG SET maxmemory\), or remove keys: "
+    with pytest.raises(Unready, match=full):
+        desk.store.submit([Submission.of(content="true")], "person", Ids(SystemClock()))
+    agent.says("refuses it now: its memory is full")
     until(lambda: "end" in {line.what for line in journal.lines()})
     assert desk.task(running).status is Status.RUNNING
     desk.redis.config_set("maxmemory", "0")
     desk.succeeded(running, *waiting)
     journal.check()
     desk.settled()
+
+
+def test_ends_that_a_full_redis_refused_are_stored_by_the_next_boot(
+    own_redis: OwnRedis, bare_agents: StartAgent, journal: Journal, tmp_path: Path
+) -> None:
+    """Full for longer than the lease, too: renewing needs no room."""
+    server = own_redis()
+    desk = desk_at(server)
+    agent = bare_agents(server.url, lease=1.5).ready()
+    task_id = desk.push("echo begun; " + journal.task(2))
+    desk.printed(task_id, "begun\n")
+    desk.redis.config_set("maxmemory", "1")
+    until(lambda: "end" in {line.what for line in journal.lines()})
+    until(lambda: any(file.stat().st_size for file in tmp_path.glob("spool/agent-1/*")))
+    assert "lease lost" not in agent.log
+    agent.kill()
+    desk.redis.config_set("maxmemory", "0")
+    bare_agents(server.url, lease=1.5).ready()
+    (task,) = desk.succeeded(task_id)
+    assert task.attempt == 1
+    assert journal.starts() == [task_id]
+    desk.settled()
+
+
+def test_one_that_answers_slowly_costs_time_and_nothing_else(
+    own_redis: OwnRedis, bare_agents: StartAgent, journal: Journal
+) -> None:
+    """Each answer takes a fifth of a second, as over a bad line to the other side of the world."""
+    server = own_redis()
+    desk = desk_at(server)
+    with severing(server.port, slow=0.2) as way:
+        agent = bare_agents(redis_url(way.port), lease=6).ready()
+        long = desk.push(journal.task(7))
+        short = desk.push_many([journal.task()] * 12)
+        cancelled = desk.push("sleep 60")
+        desk.succeeded(*short)
+        desk.running(cancelled)
+        desk.cancel(cancelled)
+        assert desk.ended(cancelled).status is Status.CANCELLED
+        assert {task.attempt for task in desk.succeeded(long, *short)} == {1}
+        assert "lease lost" not in agent.log
+        assert "waiting" not in agent.log
+        journal.check()
+        desk.settled()
+        agent.term()
+        assert agent.exit_code() == 0
+
+
+def test_one_that_loads_its_data_is_waited_for(own_redis: OwnRedis, bare_agents: StartAgent) -> None:
+    slow = ("--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024")
+    server = own_redis("--save", "3600 1", *slow)
+    desk = desk_at(server)
+    agent = bare_agents(server.url).ready()
+    desk.redis.mset({f"ballast:{part}": "x" * 100 for part in range(1500)})
+    server.stop()
+    server.start(loaded=False)
+    agent.says("it is still loading its data; that ends by itself")
+    agent.says("going on")
+    desk_at(server).works()
+
+
+def test_one_that_is_a_replica_now_is_said_and_waited_out(own_redis: OwnRedis, bare_agents: StartAgent) -> None:
+    server = own_redis()
+    desk = desk_at(server)
+    agent = bare_agents(server.url).ready()
+    desk.works()
+    with connect(server.url) as admin:
+        admin.replicaof("127.0.0.1", 1)
+        agent.says("it is a replica; name its primary")
+        admin.replicaof("NO", "ONE")
+    agent.says("going on")
+    desk_at(server).works()
 
 
 def test_one_that_evicts_is_refused_at_the_start(own_redis: OwnRedis, bare_agents: StartAgent) -> None:

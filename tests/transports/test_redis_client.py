@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from redis import Redis, exceptions
 
-from common.domain.errors import BadSetting, CorruptTask, Unanswered, Unavailable, UnfitServer
+from common.domain.errors import BadSetting, CorruptTask, Unanswered, Unavailable, UnfitServer, Unready
 from common.lab.until import until
 from common.transports.redis_client import connect, redis_errors, refuse_unfit
 from tests.conftest import OwnRedis
@@ -141,11 +141,11 @@ def run_until_killed(client: Redis) -> None:
 @pytest.mark.parametrize(
     ("error", "meant"),
     [
-        (exceptions.BusyLoadingError("Redis is loading the dataset in memory"), Unavailable),
-        (exceptions.ResponseError("MISCONF Redis is configured to save RDB snapshots"), Unavailable),
-        (exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."), Unavailable),
-        (exceptions.ConnectionError("max number of clients reached"), Unavailable),
-        (exceptions.MaxConnectionsError("Too many connections"), Unavailable),
+        (exceptions.BusyLoadingError("Redis is loading the dataset in memory"), Unready),
+        (exceptions.ResponseError("MISCONF Redis is configured to save RDB snapshots"), Unready),
+        (exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."), Unready),
+        (exceptions.ConnectionError("max number of clients reached"), Unready),
+        (exceptions.MaxConnectionsError("Too many connections"), Unready),
         (exceptions.TimeoutError("Timeout connecting to server"), Unavailable),
         (exceptions.ConnectionError("Error -2 connecting to nowhere:6379. Name or service not known."), Unavailable),
         (exceptions.TimeoutError("Timeout reading from 127.0.0.1:6379"), Unanswered),
