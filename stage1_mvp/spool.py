@@ -63,8 +63,11 @@ class Spool:
                 self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             written = os.write(self._file, lines)
-            self._size += written
+            # Of a line that found only half its room nothing stays: it would spoil the next one.
+            whole = written if written == len(lines) else lines.rfind(b"\n", 0, written) + 1
+            self._size += whole
             if written < len(lines):
+                os.ftruncate(self._file, self._size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._troubled = False
         except OSError as error:
