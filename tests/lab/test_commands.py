@@ -307,3 +307,55 @@ def test_a_member_that_does_not_start_is_told_with_its_log_and_nothing_is_left(
 
 def test_the_command_offers_all_faults_there_are() -> None:
     assert set(OFFERED) == {*FAULTS, "start"}
+
+
+LIVES = {
+    "ends by the signal": "exec sleep 60",
+    "deaf": "trap '' TERM; while :; do sleep 0.05; done",
+    "escaped": "setsid sleep 60 & wait",
+}
+"""What a task is doing, in its first attempt, when every process gets SIGTERM."""
+
+
+def test_sigterm_to_all_at_once_ends_all_and_no_task_is_lost(
+    dts: Dts, home: Path, binary_of: Callable[[str], Path]
+) -> None:
+    binary_of("embedded")
+    quick = {"DTS_DRAIN": "0.5", "DTS_GRACE": "0.3", "DTS_LEASE": "2", "DTS_SLOTS": "4"}
+    assert dts("up", "1", "-d", **quick).returncode == Exit.OK
+    tasks = [submitted(dts, f"[ $TASK_ATTEMPT -gt 1 ] && exit; echo there; {life}") for life in LIVES.values()]
+    for task in tasks:
+        until(lambda task=task: dts("logs", task).stdout == "there\n")  # type: ignore[misc]
+    before = marked(MARK, str(home))
+    for process in before:
+        process.send(signal.SIGTERM)
+    until(lambda: marked(MARK, str(home)) == [], within=20)
+    assert [one["state"] for one in shown(dts).values()] == ["dead", "dead"]
+    assert len(before) >= 3 + len(tasks)
+
+    assert dts("fault", "start", "redis", "agent-1").returncode == Exit.OK
+    until(lambda: all(json.loads(dts("get", "--json", task).stdout)["finishedAt"] for task in tasks), within=20)
+    for task in tasks:
+        ended = json.loads(dts("get", "--json", task).stdout)
+        # The signal reached it as well, and it ended of that; or it was handed back, and ran again.
+        assert (ended["status"], ended["attempt"]) in {("FAILED", 1), ("SUCCESS", 2)}
+        assert ended.get("reason") in {None, "", "SIGNAL"}
+    assert dts("down").returncode == Exit.OK
+    assert nothing_left_of(home)
+
+
+def test_sigterm_to_all_and_to_the_foreground_leaves_nothing(
+    foreground: "subprocess.Popen[str]", dts: Dts, home: Path
+) -> None:
+    task = submitted(dts, "trap '' TERM; echo there; while :; do sleep 0.05; done")
+    until(lambda: dts("logs", task).stdout == "there\n")
+    for process in marked(MARK, str(home)):
+        process.send(signal.SIGTERM)
+    foreground.send_signal(signal.SIGTERM)
+    foreground.communicate(timeout=30)
+    assert foreground.returncode == Exit.OK
+    assert nothing_left_of(home)
+
+
+def submitted(dts: Dts, content: str) -> str:
+    return str(json.loads(dts("submit", "--json", content).stdout)["taskId"])
