@@ -35,7 +35,7 @@ setup: $(DEV) ## only install, into .venv
 
 clean: ## stop what `dts up` left here and remove all that was made (.venv, .dts, caches)
 	@if [ -d .dts ] && [ -x $(BIN)/dts ]; then $(BIN)/dts down; $(BIN)/dts infra down; fi
-	rm -rf .venv .dts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist build
+	rm -rf .venv .dts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
 	find common stage*_* tests -name __pycache__ -prune -exec rm -rf {} +
 
 format: $(DEV)  ## .. is the code formatted?

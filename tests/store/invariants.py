@@ -1,5 +1,6 @@
 """What must hold in the store at any moment, whoever did what to it: hashes, indexes, queues and histories agree."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +9,6 @@ from redis import Redis
 
 from common.domain.status import Status, Verb, legal
 from common.store.keys import Keys
-from common.store.reading import TaskReader
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 READERS: dict[str, Callable[[Any, str], Any]] = {
@@ -28,18 +28,40 @@ def assert_consistent(redis: Redis, keys: Keys) -> None:
 
 def contradictions(redis: Redis, keys: Keys) -> list[str]:
     """Each as a sentence."""
-    reader = TaskReader(redis, keys)
-    ids = sorted(_task_ids(redis, keys))
-    wrong = _indexes(redis, keys, ids) + _queues(redis, keys, ids)
-    for task_id in ids:
-        task = reader.get(task_id)
-        assert task
-        wrong += [f"{task_id}: {sentence}" for sentence in _history(reader.history(task_id), task.status, task.attempt)]
-        if redis.ttl(keys.task(task_id)) != -1:
+    return contradictions_in(snapshot(redis), keys)
+
+
+def contradictions_in(stored: Snapshot, keys: Keys) -> list[str]:
+    """The same of what was read before."""
+    hashes = tasks_in(stored, keys)
+    wrong = _indexes(stored, keys, hashes) + _queues(stored, keys, hashes)
+    for task_id, fields in sorted(hashes.items()):
+        history = history_in(stored, keys, task_id)
+        sentences = _history(history, Status(fields["status"]), int(fields["attempt"]))
+        wrong += [f"{task_id}: {sentence}" for sentence in sentences]
+        if stored[keys.task(task_id)][1]:
             wrong.append(f"{task_id}: its hash would expire")
-        if task.status.final != bool(task.finished_at):
-            wrong.append(f"{task_id}: {task.status}, finishedAt {task.finished_at!r}")
+        if Status(fields["status"]).final != bool(fields.get("finishedAt")):
+            wrong.append(f"{task_id}: {fields['status']}, finishedAt {fields.get('finishedAt', '')!r}")
     return wrong
+
+
+def tasks_in(stored: Snapshot, keys: Keys) -> dict[str, dict[str, str]]:
+    """The hash of each task."""
+    names = (key.removeprefix(keys.task_prefix) for key in stored if key.startswith(keys.task_prefix))
+    return {name: stored[keys.task(name)][0] for name in names if ":" not in name}
+
+
+def history_in(stored: Snapshot, keys: Keys, task_id: str) -> list[dict[str, Any]]:
+    """The task's history, oldest first."""
+    entries, _ = stored.get(keys.history(task_id), ([], False))
+    return [json.loads(entry) for entry in entries]
+
+
+def members_in(stored: Snapshot, key: str) -> dict[str, float]:
+    """The sorted set at `key`, lowest score first."""
+    members, _ = stored.get(key, ([], False))
+    return {str(member): score for member, score in members}
 
 
 def snapshot(redis: Redis) -> Snapshot:
@@ -61,32 +83,22 @@ def difference(before: Snapshot, after: Snapshot) -> set[str]:
     return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
 
-def _task_ids(redis: Redis, keys: Keys) -> set[str]:
-    found = redis.scan_iter(match=keys.task_prefix + "*", count=1000)
-    names = {str(key).removeprefix(keys.task_prefix) for key in found}
-    return {name for name in names if ":" not in name}
-
-
-def _members(redis: Redis, key: str) -> set[str]:
-    return {str(member) for member in redis.zrange(key, 0, -1)}
-
-
-def _indexes(redis: Redis, keys: Keys, ids: list[str]) -> list[str]:
+def _indexes(stored: Snapshot, keys: Keys, hashes: dict[str, dict[str, str]]) -> list[str]:
     wrong = []
-    if set(ids) != _members(redis, keys.all):
+    if hashes.keys() != members_in(stored, keys.all).keys():
         wrong.append(f"{keys.all} is not the tasks that there are")
     for status in Status:
-        members = _members(redis, keys.index(status))
-        expected = {task_id for task_id in ids if redis.hget(keys.task(task_id), "status") == status}
+        members = members_in(stored, keys.index(status)).keys()
+        expected = {task_id for task_id, fields in hashes.items() if fields["status"] == status}
         wrong += [f"{name}: not {status}, but in its index" for name in members - expected]
         wrong += [f"{name}: {status}, but not in its index" for name in expected - members]
     return wrong
 
 
-def _queues(redis: Redis, keys: Keys, ids: list[str]) -> list[str]:
+def _queues(stored: Snapshot, keys: Keys, hashes: dict[str, dict[str, str]]) -> list[str]:
     wrong = []
-    ready, delayed = _members(redis, keys.pending), _members(redis, keys.delayed)
-    waiting = {task_id for task_id in ids if redis.hget(keys.task(task_id), "status") == Status.PENDING}
+    ready, delayed = members_in(stored, keys.pending).keys(), members_in(stored, keys.delayed).keys()
+    waiting = {task_id for task_id, fields in hashes.items() if fields["status"] == Status.PENDING}
     wrong += [f"{name}: PENDING, but in no queue" for name in waiting - ready - delayed]
     wrong += [f"{name}: in both queues" for name in ready & delayed]
     wrong += [f"{name}: in a queue, but not PENDING" for name in (ready | delayed) - waiting]

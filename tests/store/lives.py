@@ -1,5 +1,6 @@
 """Short ways for a task to any status."""
 
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -89,3 +90,8 @@ class Life:
         task = self.task(task_id)
         (answer,) = self.store.report([Finished(task, result, LogChunk(task, 0, log))], AGENT)
         return answer
+
+
+def millis(instant: str) -> int:
+    """An instant of a history, as the indexes and queues have it."""
+    return round(datetime.fromisoformat(instant).timestamp() * 1000)

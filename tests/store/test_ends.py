@@ -1,7 +1,6 @@
 """How attempts end: results, retries with their waits, lost agents, cancels, and a new life by hand."""
 
 import json
-from datetime import datetime
 
 import pytest
 from redis import Redis
@@ -12,7 +11,7 @@ from common.domain.status import Answer, Status
 from common.lab.until import until
 from common.store.leases import Leases
 from common.store.tasks import Assignment, Attempt, Limits, TaskStore
-from tests.store.lives import AGENT, BOOT, EPOCH, Life
+from tests.store.lives import AGENT, BOOT, EPOCH, Life, millis
 
 FAILED = failure(Reason.EXIT_CODE, "exit code 3", exit_code=3)
 STOPPED = failure(Reason.AGENT_STOPPED, "the agent was stopped")
@@ -258,7 +257,3 @@ def test_a_lease_that_ran_out_by_itself_is_gone(redis: Redis, life: Life) -> Non
     Leases(redis, life.store.keys).renew(AGENT, BOOT, 0.001)
     until(lambda: not life.store.leases([AGENT])[AGENT], what="the lease to run out")
     assert life.store.requeue([life.task(task_id)], Reason.AGENT_LOST, "leader", EPOCH) == [(Answer.OK, Status.PENDING)]
-
-
-def millis(instant: str) -> int:
-    return round(datetime.fromisoformat(instant).timestamp() * 1000)

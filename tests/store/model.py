@@ -1,0 +1,371 @@
+"""The store in plain Python: every verb as the table in RELIABILITY.md words it, for one task at a time.
+
+Nothing here knows Redis or Lua. Time is not in it either: a wait is a number of milliseconds, and which task
+is due is said from outside.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.domain.result import Result
+from common.domain.status import FINAL, Answer, Status
+from common.domain.task import Submission
+from common.store.tasks import Limits
+
+FAR = 2**52
+"""When a task is due that nobody has made due."""
+
+Entry = dict[str, Any]
+
+
+@dataclass
+class Kept:
+    """One task, and all that belongs to it."""
+
+    task_id: str
+    asked: Submission
+    status: Status = Status.PENDING
+    attempt: int = 0
+    agent: str = ""
+    boot: str = ""
+    epoch: int = 0
+    failures: int = 0
+    lost: int = 0
+    cancel_requested: bool = False
+    reported: int = 0
+    """The last attempt whose end was accepted."""
+    reason: str = ""
+    exit_code: str = ""
+    error: str = ""
+    output: str = ""
+    started: bool = False
+    history: list[Entry] = field(default_factory=list)
+    logs: dict[int, str] = field(default_factory=dict)
+    aged: int | None = None
+    """Its rank among the final ones whose retention is over."""
+
+    def is_of(self, attempt: int, agent: str, boot: str) -> bool:
+        return self.attempt > 0 and (self.attempt, self.agent, self.boot) == (attempt, agent, boot)
+
+    def forget_result(self) -> None:
+        self.reason = self.exit_code = self.error = self.output = ""
+
+    def moved(self, verb: str, by: str, after: Status, **detail: Any) -> None:
+        """The one place where a status changes: with its entry in the history."""
+        self.noted(verb, by, after, **detail)
+        self.status, self.aged = after, None
+
+    def noted(self, verb: str, by: str, after: Status, **detail: Any) -> None:
+        before = self.status if self.history else ""
+        self.history.append(
+            {"verb": verb, "from": before, "to": after, "attempt": self.attempt, "by": by} | detail
+        )  # fmt: skip
+
+    def append(self, offset: int, text: str) -> None:
+        had = self.logs.get(self.attempt, "")
+        added = text[max(0, len(had) - offset) :]
+        if added:
+            self.logs[self.attempt] = had + added
+
+
+class Model:
+    """All tasks, queues, leases and requests. A refusal changes nothing."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.tasks: dict[str, Kept] = {}
+        self.requests: dict[str, str] = {}
+        self.leases: dict[str, str] = {}
+        self.ready: list[str] = []
+        """Oldest first."""
+        self.delayed: dict[str, int] = {}
+        """When each is due."""
+        self.dead: list[str] = []
+        self.bell = False
+        self.epoch = 0
+
+    # A task comes.
+
+    def submit(self, asked: Submission, task_id: str, room: int) -> tuple[Answer, str]:
+        """`room` is how many more may wait."""
+        if (known := self.requests.get(asked.request_id or "")) is not None:
+            return (Answer.SAME if _body(self.tasks[known].asked) == _body(asked) else Answer.CONFLICT), known
+        if there := self.tasks.get(task_id):
+            same = _body(there.asked) == _body(asked) and asked.request_id in (None, there.asked.request_id)
+            return (Answer.SAME if same else Answer.CONFLICT), task_id
+        if room <= 0:
+            return Answer.FULL, task_id
+        task = self.tasks[task_id] = Kept(task_id, asked)
+        task.moved("submit", "tester", Status.PENDING)
+        if asked.request_id:
+            self.requests[asked.request_id] = task_id
+        self._ready(task_id)
+        return Answer.OK, task_id
+
+    def room(self) -> int:
+        return self.limits.pending - sum(task.status is Status.PENDING for task in self.tasks.values())
+
+    # It is given out.
+
+    def claim(self, agent: str, boot: str, limit: int) -> list[str] | None:
+        if self.leases.get(agent) != boot:
+            return None
+        granted, self.ready = self.ready[:limit], self.ready[limit:]
+        for task_id in granted:
+            task = self.tasks[task_id]
+            task.attempt, task.agent, task.boot = task.attempt + 1, agent, boot
+            task.moved("assign", agent, Status.SCHEDULED, agent=agent, boot=boot)
+            self._start(task)
+        return granted
+
+    def assign(self, task_id: str, agent: str, boot: str, epoch: int) -> tuple[Answer, int]:
+        if self._stale_term(epoch):
+            return Answer.FENCED, 0
+        task = self.tasks.get(task_id)
+        if not task:
+            return Answer.NOT_FOUND, 0
+        if task.status in FINAL:
+            return Answer.TERMINAL, task.attempt
+        if task.status is Status.SCHEDULED and (task.agent, task.boot) == (agent, boot):
+            return Answer.SAME, task.attempt
+        if task.status is not Status.PENDING:
+            return Answer.STALE_STATE, task.attempt
+        if self.leases.get(agent) != boot:
+            return Answer.FENCED, task.attempt
+        if task_id not in self.ready:
+            return Answer.STALE_STATE, task.attempt
+        self.ready.remove(task_id)
+        task.attempt, task.agent, task.boot, task.epoch = task.attempt + 1, agent, boot, epoch
+        task.moved("assign", "leader", Status.SCHEDULED, agent=agent, boot=boot, epoch=epoch)
+        return Answer.OK, task.attempt
+
+    def dispatched(self, task_id: str, attempt: int, epoch: int) -> Answer:
+        if self._stale_term(epoch):
+            return Answer.FENCED
+        task = self.tasks.get(task_id)
+        if not task or task.status in FINAL:
+            return Answer.TERMINAL if task else Answer.NOT_FOUND
+        if task.attempt != attempt:
+            return Answer.STALE_ATTEMPT
+        if task.status is Status.DISPATCHED:
+            return Answer.SAME
+        if task.status is not Status.SCHEDULED:
+            return Answer.STALE_STATE
+        task.moved("dispatched", "leader", Status.DISPATCHED)
+        return Answer.OK
+
+    def start(self, task_id: str, attempt: int, agent: str, boot: str) -> Answer:
+        task = self.tasks.get(task_id)
+        if not task or task.status in FINAL:
+            return Answer.TERMINAL if task else Answer.NOT_FOUND
+        if task.attempt != attempt:
+            return Answer.STALE_ATTEMPT
+        if not task.is_of(attempt, agent, boot) or self.leases.get(agent) != boot:
+            return Answer.FENCED
+        if task.status is Status.RUNNING:
+            return Answer.SAME
+        if task.status not in (Status.SCHEDULED, Status.DISPATCHED):
+            return Answer.STALE_STATE
+        self._start(task)
+        return Answer.OK
+
+    # It ends.
+
+    def report(
+        self, task_id: str, attempt: int, agent: str, boot: str, result: Result, jitter: float, log: str
+    ) -> tuple[Answer, Status | None]:
+        task = self.tasks.get(task_id)
+        if refused := _not_running(task, attempt, agent, boot, reported=True):
+            return refused, task.status if task else None
+        assert task
+        after, wait = self._outcome(task, result, jitter)
+        task.append(0, log)
+        task.reason = "CANCELLED" if after is Status.CANCELLED else result.reason or ""
+        task.exit_code = "" if result.exit_code is None else str(result.exit_code)
+        task.error, task.output, task.reported = result.error, result.output, attempt
+        detail = {"reason": result.reason, "exitCode": result.exit_code, "error": result.error, "wait": wait}
+        said = {name: value for name, value in detail.items() if value not in (None, "")}
+        if not wait:
+            del said["wait"]
+        task.moved("report", "agent", after, **said)
+        if after is Status.PENDING and wait:
+            self.delayed[task_id] = FAR
+        elif after is Status.PENDING:
+            self._ready(task_id)
+        return Answer.OK, after
+
+    def _outcome(self, task: Kept, result: Result, jitter: float) -> tuple[Status, int]:
+        """Where its end takes it, and how many ms it then waits; the budget that this costs."""
+        wait = 0.0
+        if result.charged:
+            if task.failures >= task.asked.retries:
+                return result.status, 0
+            wait = task.asked.retry_delay * 2**task.failures
+            task.failures += 1
+        elif not result.handed_back:
+            return result.status, 0
+        elif result.reason == "AGENT_ERROR":
+            task.lost += 1
+            if task.lost >= self.limits.lost and not task.cancel_requested:
+                return result.status, 0
+            wait = 2**task.lost
+        if task.cancel_requested:
+            return Status.CANCELLED, 0
+        return Status.PENDING, int(min(self.limits.longest_backoff, wait) * 1000 * jitter)
+
+    def log(self, task_id: str, attempt: int, agent: str, boot: str, offset: int, text: str) -> Answer:
+        task = self.tasks.get(task_id)
+        if refused := _not_running(task, attempt, agent, boot, reported=False):
+            return refused
+        assert task
+        task.append(offset, text)
+        return Answer.OK
+
+    def requeue(
+        self, task_id: str, attempt: int, boot: str, seen: Status, reason: str, epoch: int
+    ) -> tuple[Answer, Status | None]:
+        if self._stale_term(epoch):
+            return Answer.FENCED, None
+        task = self.tasks.get(task_id)
+        if not task or task.status in FINAL:
+            return (Answer.TERMINAL, task.status) if task else (Answer.NOT_FOUND, None)
+        if task.attempt != attempt:
+            return Answer.STALE_ATTEMPT, task.status
+        if task.status is Status.PENDING:
+            return Answer.SAME, task.status
+        alive = self.leases.get(task.agent) == task.boot
+        if (task.status, task.boot) != (seen, boot) or (reason == "AGENT_LOST" and alive):
+            return Answer.STALE_STATE, task.status
+        after = self._taken_back(task, reason)
+        task.moved("requeue", "leader", after, reason=reason, agent=task.agent, boot=boot)
+        if after is Status.PENDING:
+            self._ready(task_id)
+        return Answer.OK, after
+
+    def _taken_back(self, task: Kept, reason: str) -> Status:
+        charged = reason == "AGENT_LOST" and task.status is Status.RUNNING
+        task.lost += charged
+        if task.cancel_requested:
+            task.reason = "CANCELLED"
+            return Status.CANCELLED
+        if charged and (task.asked.on_agent_lost == "fail" or task.lost >= self.limits.lost):
+            task.reason, task.error = reason, f"its agent was lost {task.lost} time(s); see its history"
+            self.dead.insert(0, task.task_id)
+            return Status.FAILED
+        return Status.PENDING
+
+    # People.
+
+    def cancel(self, task_id: str) -> Answer:
+        task = self.tasks.get(task_id)
+        if not task:
+            return Answer.NOT_FOUND
+        if task.status in FINAL:
+            return Answer.SAME if task.status is Status.CANCELLED else Answer.TERMINAL
+        if task.status is Status.RUNNING:
+            if task.cancel_requested:
+                return Answer.SAME
+            task.cancel_requested = True
+            task.noted("cancel", "tester", Status.RUNNING)
+            return Answer.REQUESTED
+        self._leaves_queues(task_id)
+        task.forget_result()
+        task.reason = "CANCELLED"
+        task.moved("cancel", "tester", Status.CANCELLED)
+        return Answer.OK
+
+    def retry(self, task_id: str) -> Answer:
+        task = self.tasks.get(task_id)
+        if not task:
+            return Answer.NOT_FOUND
+        if task.status is Status.PENDING and task.history[-1]["verb"] == "retry":
+            return Answer.SAME
+        if task.status not in FINAL:
+            return Answer.STALE_STATE
+        if task.status is Status.SUCCESS:
+            return Answer.TERMINAL
+        was = {"reason": task.reason, "exitCode": task.exit_code, "error": task.error, "result": task.output}
+        task.forget_result()
+        task.failures = task.lost = 0
+        task.cancel_requested = task.started = False
+        task.moved("retry", "tester", Status.PENDING, was=was)
+        self._ready(task_id)
+        return Answer.OK
+
+    # Scans.
+
+    def promote(self, limit: int) -> int:
+        due = sorted((at, task_id) for task_id, at in self.delayed.items() if at < FAR)[:limit]
+        for _, task_id in due:
+            del self.delayed[task_id]
+            self._ready(task_id)
+        return len(due)
+
+    def enqueue(self) -> tuple[int, int]:
+        pending = [task.task_id for task in self.tasks.values() if task.status is Status.PENDING]
+        missing = [task_id for task_id in pending if task_id not in self.ready and task_id not in self.delayed]
+        for task_id in missing:
+            self._ready(task_id)
+        return len(missing), len(pending)
+
+    def purge(self, limit: int) -> int:
+        gone = 0
+        for status in FINAL:
+            over = [task for task in self.tasks.values() if task.status is status and task.aged is not None]
+            for task in sorted(over, key=lambda task: task.aged or 0)[:limit]:
+                del self.tasks[task.task_id]
+                self.requests.pop(task.asked.request_id or "", None)
+                gone += 1
+        return gone
+
+    # Leases: one boot at a time.
+
+    def take(self, agent: str, boot: str) -> bool:
+        return self.leases.setdefault(agent, boot) == boot
+
+    def renew(self, agent: str, boot: str) -> bool:
+        return self.leases.get(agent) == boot
+
+    def release(self, agent: str, boot: str) -> None:
+        if self.leases.get(agent) == boot:
+            del self.leases[agent]
+
+    def _stale_term(self, epoch: int) -> bool:
+        stale = epoch < self.epoch
+        self.epoch = max(self.epoch, epoch)
+        return stale
+
+    def _start(self, task: Kept) -> None:
+        if task.attempt > 1:
+            task.forget_result()
+        task.started = True
+        task.moved("start", task.agent, Status.RUNNING, agent=task.agent, boot=task.boot)
+
+    def _ready(self, task_id: str) -> None:
+        self.ready.append(task_id)
+        self.bell = True
+
+    def _leaves_queues(self, task_id: str) -> None:
+        if task_id in self.ready:
+            self.ready.remove(task_id)
+        self.delayed.pop(task_id, None)
+
+
+def _not_running(task: Kept | None, attempt: int, agent: str, boot: str, *, reported: bool) -> Answer | None:
+    """Why this asker may not speak for this attempt; None where it may."""
+    if not task:
+        return Answer.NOT_FOUND
+    mine = task.is_of(attempt, agent, boot)
+    if reported and mine and task.reported == attempt:
+        return Answer.SAME
+    if task.status in FINAL:
+        return Answer.TERMINAL
+    if task.attempt != attempt:
+        return Answer.STALE_ATTEMPT
+    if not mine:
+        return Answer.FENCED
+    return None if task.status is Status.RUNNING else Answer.STALE_STATE
+
+
+def _body(asked: Submission) -> dict[str, Any]:
+    return asked.model_dump(exclude={"task_id", "request_id"})

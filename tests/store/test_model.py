@@ -1,0 +1,452 @@
+"""L1 of RELIABILITY.md: the scripts against a model in plain Python, by askers who are right, late, wrong or repeat.
+
+After every step the answers and everything that stands in Redis are compared. Waits and leases end when the test
+says so: a task that waits is due in a thousand years, until it is made due.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from redis import Redis
+
+from common.clock import SystemClock
+from common.contracts import Finished, LogChunk
+from common.domain.ids import Ids
+from common.domain.result import Reason, Result, failure, success
+from common.domain.status import Answer, Status
+from common.domain.task import Submission, Task, TaskSpec
+from common.store.codec import task_of
+from common.store.keys import Keys
+from common.store.leases import Leases
+from common.store.tasks import Assignment, Attempt, Limits, TaskStore
+from tests.store.invariants import Snapshot, contradictions_in, history_in, members_in, snapshot, tasks_in
+from tests.store.lives import millis
+from tests.store.model import FAR, Kept, Model
+
+ROUNDS = os.environ.get("MODEL_ROUNDS", "")
+"""'20000x60' runs so many examples of so many steps, others each time (CONTRIBUTING.md)."""
+EXAMPLES, STEPS = map(int, (ROUNDS or "200x30").split("x"))
+
+LIMITS = Limits(pending=4, lost=2, longest_backoff=3000)
+BODIES = [
+    {"content": "true"},
+    {"content": "true", "retries": 2, "retry_delay": 1000},
+    {"content": "false", "retries": 1, "retry_delay": 0, "on_agent_lost": "fail"},
+]
+RESULTS = [
+    success("done\n", 5),
+    Result(Status.FAILED, Reason.EXIT_CODE, 3, 'it said "no"', "tail\n", 5),
+    failure(Reason.SIGNAL, "killed"),
+    failure(Reason.UNKNOWN_TYPE, "no such type"),
+    failure(Reason.AGENT_ERROR, "no space left on device"),
+    failure(Reason.AGENT_STOPPED, "the agent was stopped"),
+    Result(Status.CANCELLED, Reason.CANCELLED, None, "cancelled"),
+]
+AGENTS, BOOTS = ("agent-1", "agent-2"), ("x", "y")
+NAMES = st.sampled_from(["a", "b", "c", "made-1", "made-2"])
+PLACES = st.sampled_from([("agent-1", "x")] * 4 + [(agent, boot) for agent in AGENTS for boot in BOOTS])
+TERMS = st.sampled_from([0, 0, 0, 0, 1, -1])
+FEW = st.integers(1, 3)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Of which task an asker speaks, how many changes ago it looked, and in what it is wrong."""
+
+    task_id: str
+    late: int
+    wrong: str
+
+    @staticmethod
+    def any() -> st.SearchStrategy["Asked"]:
+        wrong = st.sampled_from([""] * 6 + ["attempt", "agent", "boot", "status"])
+        return st.builds(Asked, NAMES, st.sampled_from([0] * 5 + [1, 2, 3]), wrong)
+
+    def among(self, views: Sequence[Task]) -> Task:
+        """The task as this asker believes it to be."""
+        seen = views[max(-len(views), -1 - self.late)] if views else absent(self.task_id)
+        if self.wrong == "status":
+            return replace(seen, status=Status.RUNNING if seen.status is not Status.RUNNING else Status.SCHEDULED)
+        other: dict[str, Any] = {
+            "attempt": seen.attempt + 1,
+            "agent": AGENTS[seen.agent == AGENTS[0]],
+            "boot": BOOTS[seen.boot == "x"],
+        }
+        return replace(seen, **{self.wrong: other[self.wrong]}) if self.wrong else seen
+
+
+SOME = st.lists(Asked.any(), min_size=1, max_size=3)
+
+
+class Made(Ids):
+    """Ids whose names are known beforehand."""
+
+    def __init__(self) -> None:
+        super().__init__(SystemClock())
+        self._numbers = count(1)
+
+    def new(self) -> str:
+        return f"made-{next(self._numbers)}"
+
+
+class Askers(RuleBasedStateMachine):
+    """Everybody who may ask anything of the store, one at a time."""
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__()
+        redis.flushall()
+        self.redis, self.keys = redis, Keys()
+        self.jitter = 1.0
+        self.store = TaskStore(redis, self.keys, LIMITS, jitter=lambda: self.jitter)
+        self.holders = Leases(redis, self.keys)
+        self.model = Model(LIMITS)
+        self.ids, self.expected_ids = Made(), Made()
+        self.views: dict[str, list[Task]] = {}
+        self.marks = count(1)
+        self.last: Callable[[], None] = lambda: None
+
+    def ask(self, expected: Callable[[], Any], answered: Callable[[], Any]) -> None:
+        def both() -> None:
+            assert answered() == expected()
+
+        self.last = both
+        both()
+
+    def seen(self, asked: Sequence[Asked]) -> list[Task]:
+        return [one.among(self.views.get(one.task_id, [])) for one in asked]
+
+    def term(self, newer: int) -> int:
+        return max(0, self.model.epoch + newer)
+
+    @initialize(bodies=st.lists(st.sampled_from(BODIES), min_size=3, max_size=3), leased=st.booleans())
+    def begin(self, bodies: list[dict[str, Any]], leased: bool) -> None:
+        for name, body in zip("abc", bodies, strict=True):
+            self._submit([Submission.of(task_id=name, **body)])
+        for agent in AGENTS[: 1 + leased]:
+            self.take((agent, "x"))
+
+    @rule(
+        names=st.lists(st.one_of(st.none(), NAMES), min_size=1, max_size=2),
+        body=st.sampled_from(BODIES),
+        request=st.sampled_from([None, "r1", "r2"]),
+    )
+    def submit(self, names: list[str | None], body: dict[str, Any], request: str | None) -> None:
+        self._submit([Submission.of(task_id=name, request_id=request, **body) for name in names])
+
+    def _submit(self, asked: list[Submission]) -> None:
+        def expected() -> list[tuple[str, Answer]]:
+            room, answers = self.model.room(), []
+            for one in asked:
+                answer, task_id = self.model.submit(one, one.task_id or self.expected_ids.new(), room)
+                room -= answer is Answer.OK
+                answers.append((task_id, answer))
+            return answers
+
+        self.ask(
+            expected, lambda: [(one.task_id, one.answer) for one in self.store.submit(asked, "tester", self.ids)]
+        )  # fmt: skip
+
+    @rule(place=PLACES, limit=FEW)
+    def claim(self, place: tuple[str, str], limit: int) -> None:
+        def answered() -> list[str] | None:
+            granted = self.store.claim(*place, limit)
+            if granted is None:
+                return None
+            assert granted == self.store.get_many([task.task_id for task in granted])
+            return [task.task_id for task in granted]
+
+        def expected() -> list[str] | None:
+            return self.model.claim(*place, limit)
+
+        self.ask(expected, answered)
+
+    @rule(names=st.lists(NAMES, min_size=1, max_size=2), place=PLACES, newer=TERMS)
+    def assign(self, names: list[str], place: tuple[str, str], newer: int) -> None:
+        epoch = self.term(newer)
+        self.ask(
+            lambda: [self.model.assign(name, *place, epoch) for name in names],
+            lambda: self.store.assign([Assignment(name, *place) for name in names], "leader", epoch),
+        )
+
+    @rule(some=SOME, newer=TERMS)
+    def dispatched(self, some: list[Asked], newer: int) -> None:
+        tasks, epoch = self.seen(some), self.term(newer)
+        self.ask(
+            lambda: [self.model.dispatched(task.task_id, task.attempt, epoch) for task in tasks],
+            lambda: self.store.dispatched([Attempt(task.task_id, task.attempt) for task in tasks], "leader", epoch),
+        )
+
+    @rule(some=SOME)
+    def start(self, some: list[Asked]) -> None:
+        tasks = self.seen(some)
+        place = tasks[0].agent, tasks[0].boot
+
+        def answered() -> list[str]:
+            answers = self.store.start([Attempt(task.task_id, task.attempt) for task in tasks], *place)
+            for task, (answer, granted) in zip(tasks, answers, strict=True):
+                assert granted == (self.store.get(task.task_id) if answer.done else None)
+            return [answer for answer, _ in answers]
+
+        self.ask(lambda: [self.model.start(task.task_id, task.attempt, *place) for task in tasks], answered)
+
+    @rule(
+        some=SOME,
+        result=st.sampled_from(RESULTS),
+        jitter=st.sampled_from([1.0, 0.5, 0.0]),
+        log=st.sampled_from(["", "out", "output"]),
+    )
+    def report(self, some: list[Asked], result: Result, jitter: float, log: str) -> None:
+        tasks = self.seen(some)
+        self.ask(
+            lambda: [
+                self.model.report(task.task_id, task.attempt, task.agent, task.boot, result, jitter, log)
+                for task in tasks
+            ],
+            lambda: self._report([Finished(task, result, LogChunk(task, 0, log)) for task in tasks], jitter),
+        )
+
+    def _report(self, ends: list[Finished], jitter: float) -> Any:
+        self.jitter = jitter
+        answers = self.store.report(ends, "agent")
+        for task_id, due in members_in(snapshot(self.redis), self.keys.delayed).items():
+            if not self.is_set(due):
+                assert due == millis(self.store.history(task_id)[-1]["retryAt"])
+                self.redis.zadd(self.keys.delayed, {task_id: FAR})
+        return answers
+
+    @staticmethod
+    def is_set(due: float) -> bool:
+        """Whether it is this test that said when it is due."""
+        return due == FAR or due < 10_000
+
+    @rule(some=SOME, reason=st.sampled_from([Reason.AGENT_LOST, "STUCK"]), newer=TERMS)
+    def requeue(self, some: list[Asked], reason: str, newer: int) -> None:
+        # Of which agent it is stands in the same hash as its boot: nobody has the one right and the other wrong.
+        tasks = self.seen([replace(one, wrong="") if one.wrong == "agent" else one for one in some])
+        epoch = self.term(newer)
+        self.ask(
+            lambda: [
+                self.model.requeue(task.task_id, task.attempt, task.boot, task.status, reason, epoch) for task in tasks
+            ],
+            lambda: self.store.requeue(tasks, reason, "leader", epoch),
+        )
+
+    @rule(some=SOME, offset=st.integers(0, 8), text=st.sampled_from(["", "out", "output"]))
+    def log(self, some: list[Asked], offset: int, text: str) -> None:
+        tasks = self.seen(some)
+        self.ask(
+            lambda: [self.model.log(task.task_id, task.attempt, task.agent, task.boot, offset, text) for task in tasks],
+            lambda: self.store.log([LogChunk(task, offset, text) for task in tasks], "agent"),
+        )
+
+    @rule(names=st.lists(NAMES, min_size=1, max_size=2))
+    def cancel(self, names: list[str]) -> None:
+        self.ask(lambda: [self.model.cancel(name) for name in names], lambda: self.store.cancel(names, "tester"))
+
+    @rule(names=st.lists(NAMES, min_size=1, max_size=2))
+    def retry(self, names: list[str]) -> None:
+        self.ask(lambda: [self.model.retry(name) for name in names], lambda: self.store.retry(names, "tester"))
+
+    @rule()
+    def repeat(self) -> None:
+        """Its answer was lost, so the last one asks again."""
+        self.last()
+
+    # Time passes.
+
+    @rule(name=NAMES)
+    def is_due(self, name: str) -> None:
+        if name in self.model.delayed:
+            due = self.model.delayed[name] = next(self.marks)
+            self.redis.zadd(self.keys.delayed, {name: due})
+
+    @rule(name=NAMES)
+    def ages(self, name: str) -> None:
+        task = self.model.tasks.get(name)
+        if task and task.status.final:
+            task.aged = next(self.marks)
+            self.redis.zadd(self.keys.index(task.status), {name: task.aged})
+
+    @rule(agent=st.sampled_from(AGENTS))
+    def expires(self, agent: str) -> None:
+        self.model.leases.pop(agent, None)
+        self.redis.pexpire(self.keys.agent(agent), 0)
+
+    # What agents and scans do unasked.
+
+    @rule(limit=FEW)
+    def promote(self, limit: int) -> None:
+        self.ask(lambda: self.model.promote(limit), lambda: self.store.promote("scan", limit))
+
+    @rule(lost=st.booleans())
+    def enqueue(self, lost: bool) -> None:
+        """The queue is lost with its bell, or it is not; a scan looks at its first task, then at the others."""
+        if lost:
+            self.model.ready.clear()
+            self.model.bell = False
+            self.redis.delete(self.keys.pending, self.keys.bell)
+
+        def answered() -> tuple[int, int]:
+            parts = [self.store.enqueue("scan", 0, 1), self.store.enqueue("scan", 1)]
+            return sum(back for back, _ in parts), sum(looked for _, looked in parts)
+
+        self.ask(self.model.enqueue, answered)
+
+    @rule(limit=FEW)
+    def purge(self, limit: int) -> None:
+        self.ask(lambda: self.model.purge(limit), lambda: self.store.purge("scan", limit))
+
+    @rule()
+    def hear_the_bell(self) -> None:
+        self.model.bell = False
+        self.redis.lpop(self.keys.bell)
+
+    @rule(place=PLACES)
+    def take(self, place: tuple[str, str]) -> None:
+        self.ask(lambda: self.model.take(*place), lambda: self.holders.take(*place, 1000, {"slots": 4}))
+
+    @rule(place=PLACES)
+    def renew(self, place: tuple[str, str]) -> None:
+        self.ask(lambda: self.model.renew(*place), lambda: self.holders.renew(*place, 1000))
+
+    @rule(place=PLACES)
+    def release(self, place: tuple[str, str]) -> None:
+        self.ask(lambda: self.model.release(*place), lambda: self.holders.release(*place))
+
+    @invariant()
+    def the_store_is_as_the_model_says(self) -> None:
+        stored = snapshot(self.redis)
+        assert contradictions_in(stored, self.keys) == []
+        self._order_as_stored(stored)
+        assert tasks_of(stored, self.keys) == {name: told(task) for name, task in self.model.tasks.items()}
+        assert rest_of(stored, self.keys) == rest(self.model)
+        for name, fields in tasks_in(stored, self.keys).items():
+            views = self.views.setdefault(name, [])
+            if not views or views[-1] != task_of(fields):
+                views.append(task_of(fields))
+
+    def _order_as_stored(self, stored: Snapshot) -> None:
+        """Those that became ready in one millisecond stand in the order of their ids."""
+        scores = members_in(stored, self.keys.pending)
+        assert scores.keys() == set(self.model.ready)
+        assert len(scores) == len(self.model.ready)
+        assert [scores[name] for name in self.model.ready] == sorted(scores.values())
+        self.model.ready = list(scores)
+
+
+def tasks_of(stored: Snapshot, keys: Keys) -> dict[str, dict[str, Any]]:
+    """What stands there of each task, its times aside."""
+    logs = {key: text for key, (text, _) in stored.items() if ":log:" in key}
+    return {
+        name: {field: fields.get(field, "") for field in ("boot", "agent", "reason", "exitCode", "error", "result")}
+        | {field: int(fields.get(field) or 0) for field in ("attempt", "epoch", "failures", "lost", "reported")}
+        | {
+            "status": fields["status"],
+            "cancelRequested": fields.get("cancelRequested") == "1",
+            "started": bool(fields.get("startedAt")),
+            "request": fields["requestId"],
+            "history": [timeless(entry) for entry in history_in(stored, keys, name)],
+            "logs": {n: logs[keys.log(name, n)] for n in range(100) if keys.log(name, n) in logs},
+        }
+        for name, fields in tasks_in(stored, keys).items()
+    }
+
+
+def told(task: Kept) -> dict[str, Any]:
+    """The same of the model's task."""
+    return {
+        "boot": task.boot,
+        "agent": task.agent,
+        "reason": task.reason,
+        "exitCode": task.exit_code,
+        "error": task.error,
+        "result": task.output,
+        "attempt": task.attempt,
+        "epoch": task.epoch,
+        "failures": task.failures,
+        "lost": task.lost,
+        "reported": task.reported,
+        "status": task.status,
+        "cancelRequested": task.cancel_requested,
+        "started": task.started,
+        "request": task.asked.request_id or "",
+        "history": task.history,
+        "logs": task.logs,
+    }
+
+
+def rest_of(stored: Snapshot, keys: Keys) -> dict[str, Any]:
+    """All that stands there beside tasks; nothing is left over of tasks that went."""
+    texts = {key: value for key, (value, _) in stored.items()}
+    known = tasks_in(stored, keys).keys()
+    return {
+        "requests": {key[8:]: value.split()[0] for key, value in texts.items() if key.startswith("request:")},
+        "leases": {
+            key[6:]: value["boot"] for key, value in texts.items() if key.startswith("agent:") and stored[key][1]
+        },
+        "delayed": members_in(stored, keys.delayed),
+        "aged": {
+            name: score
+            for status in Status
+            for name, score in members_in(stored, keys.index(status)).items()
+            if score < 10_000
+        },
+        "dead": [json.loads(note)["taskId"] for note in texts.get(keys.dead, [])],
+        "bell": len(texts.get(keys.bell, [])),
+        "epoch": int(texts.get(keys.epoch) or 0),
+        "left over": {key for key in texts if key.startswith("task:") and key.split(":")[1] not in known},
+    }
+
+
+def rest(model: Model) -> dict[str, Any]:
+    """The same of the model."""
+    return {
+        "requests": model.requests,
+        "leases": model.leases,
+        "delayed": model.delayed,
+        "aged": {name: task.aged for name, task in model.tasks.items() if task.aged is not None},
+        "dead": model.dead,
+        "bell": int(model.bell),
+        "epoch": model.epoch,
+        "left over": set(),
+    }
+
+
+def timeless(entry: dict[str, Any]) -> dict[str, Any]:
+    """Instead of two instants the time between them."""
+    at, retry_at = entry.pop("at"), entry.pop("retryAt", "")
+    return entry | {"wait": millis(retry_at) - millis(at)} if retry_at else entry
+
+
+def absent(task_id: str) -> Task:
+    return Task(task_id, TaskSpec(content="true"), Status.RUNNING, attempt=1, agent="agent-1", boot="x")
+
+
+@pytest.mark.timeout(0 if ROUNDS else 120)
+def test_the_scripts_do_what_the_model_does(redis: Redis) -> None:
+    class AskersOfThis(Askers):
+        def __init__(self) -> None:
+            super().__init__(redis)
+
+    run_state_machine_as_test(
+        AskersOfThis,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            derandomize=not ROUNDS,
+            # Explaining a failure costs more time than shrinking it, and says nothing here.
+            phases=[Phase.generate, Phase.shrink],
+            database=None,
+            deadline=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
