@@ -79,7 +79,10 @@ class Screen:
         deadline = time.monotonic() + within
         while self._read(deadline - time.monotonic()):
             pass
-        return self._process.wait(max(0.1, deadline - time.monotonic()))
+        try:
+            return self._process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still there after {within:g} s; its screen shows {self.raw[-2000:]}") from None
 
     def _read(self, seconds: float) -> bool:
         ready, _, _ = select.select([self._terminal], [], [], max(0.0, seconds))
