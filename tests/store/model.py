@@ -301,8 +301,8 @@ class Model:
             self._ready(task_id)
         return len(due)
 
-    def enqueue(self) -> tuple[int, int]:
-        pending = [task.task_id for task in self.tasks.values() if task.status is Status.PENDING]
+    def enqueue(self, pending: list[str]) -> tuple[int, int]:
+        """`pending` are all that are so, in the order in which they are looked at."""
         missing = [task_id for task_id in pending if task_id not in self.ready and task_id not in self.delayed]
         for task_id in missing:
             self._ready(task_id)

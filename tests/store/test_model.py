@@ -51,7 +51,8 @@ RESULTS = [
     Result(Status.CANCELLED, Reason.CANCELLED, None, "cancelled"),
 ]
 AGENTS, BOOTS = ("agent-1", "agent-2"), ("x", "y")
-NAMES = st.sampled_from(["a", "b", "c", "made-1", "made-2"])
+# Few, and some more often than others, so that they get far in their lives.
+NAMES = st.sampled_from(["a", "a", "a", "b", "b", "c", "made-1"])
 PLACES = st.sampled_from([("agent-1", "x")] * 4 + [(agent, boot) for agent in AGENTS for boot in BOOTS])
 TERMS = st.sampled_from([0, 0, 0, 0, 1, -1])
 FEW = st.integers(1, 3)
@@ -67,8 +68,8 @@ class Asked:
 
     @staticmethod
     def any() -> st.SearchStrategy["Asked"]:
-        wrong = st.sampled_from([""] * 6 + ["attempt", "agent", "boot", "status"])
-        return st.builds(Asked, NAMES, st.sampled_from([0] * 5 + [1, 2, 3]), wrong)
+        wrong = st.sampled_from([""] * 12 + ["attempt", "agent", "boot", "status"])
+        return st.builds(Asked, NAMES, st.sampled_from([0] * 9 + [1, 2, 3]), wrong)
 
     def among(self, views: Sequence[Task]) -> Task:
         """The task as this asker believes it to be."""
@@ -126,12 +127,18 @@ class Askers(RuleBasedStateMachine):
     def term(self, newer: int) -> int:
         return max(0, self.model.epoch + newer)
 
-    @initialize(bodies=st.lists(st.sampled_from(BODIES), min_size=3, max_size=3), leased=st.booleans())
-    def begin(self, bodies: list[dict[str, Any]], leased: bool) -> None:
+    @initialize(
+        bodies=st.lists(st.sampled_from(BODIES), min_size=3, max_size=3),
+        leased=st.booleans(),
+        running=st.integers(0, 3),
+    )
+    def begin(self, bodies: list[dict[str, Any]], leased: bool, running: int) -> None:
         for name, body in zip("abc", bodies, strict=True):
             self._submit([Submission.of(task_id=name, **body)])
         for agent in AGENTS[: 1 + leased]:
-            self.take((agent, "x"))
+            self.lease("take", (agent, "x"))
+        self._order_as_stored(snapshot(self.redis))
+        self.claim(("agent-1", "x"), running, heard=False)
 
     @rule(
         names=st.lists(st.one_of(st.none(), NAMES), min_size=1, max_size=2),
@@ -154,8 +161,12 @@ class Askers(RuleBasedStateMachine):
             expected, lambda: [(one.task_id, one.answer) for one in self.store.submit(asked, "tester", self.ids)]
         )  # fmt: skip
 
-    @rule(place=PLACES, limit=FEW)
-    def claim(self, place: tuple[str, str], limit: int) -> None:
+    @rule(place=PLACES, limit=FEW, heard=st.booleans())
+    def claim(self, place: tuple[str, str], limit: int, heard: bool) -> None:
+        if heard:
+            self.model.bell = False
+            self.redis.lpop(self.keys.bell)
+
         def answered() -> list[str] | None:
             granted = self.store.claim(*place, limit)
             if granted is None:
@@ -260,30 +271,13 @@ class Askers(RuleBasedStateMachine):
         """Its answer was lost, so the last one asks again."""
         self.last()
 
-    # Time passes.
+    # What scans and agents do unasked, and time that passes.
 
-    @rule(name=NAMES)
-    def is_due(self, name: str) -> None:
-        if name in self.model.delayed:
-            due = self.model.delayed[name] = next(self.marks)
-            self.redis.zadd(self.keys.delayed, {name: due})
-
-    @rule(name=NAMES)
-    def ages(self, name: str) -> None:
-        task = self.model.tasks.get(name)
-        if task and task.status.final:
-            task.aged = next(self.marks)
-            self.redis.zadd(self.keys.index(task.status), {name: task.aged})
-
-    @rule(agent=st.sampled_from(AGENTS))
-    def expires(self, agent: str) -> None:
-        self.model.leases.pop(agent, None)
-        self.redis.pexpire(self.keys.agent(agent), 0)
-
-    # What agents and scans do unasked.
-
-    @rule(limit=FEW)
-    def promote(self, limit: int) -> None:
+    @rule(due=st.lists(NAMES, max_size=3), limit=FEW)
+    def promote(self, due: list[str], limit: int) -> None:
+        for name in sorted(self.model.delayed.keys() & set(due)):
+            at = self.model.delayed[name] = next(self.marks)
+            self.redis.zadd(self.keys.delayed, {name: at})
         self.ask(lambda: self.model.promote(limit), lambda: self.store.promote("scan", limit))
 
     @rule(lost=st.booleans())
@@ -298,28 +292,30 @@ class Askers(RuleBasedStateMachine):
             parts = [self.store.enqueue("scan", 0, 1), self.store.enqueue("scan", 1)]
             return sum(back for back, _ in parts), sum(looked for _, looked in parts)
 
-        self.ask(self.model.enqueue, answered)
+        def expected() -> tuple[int, int]:
+            return self.model.enqueue(list(members_in(snapshot(self.redis), self.keys.index(Status.PENDING))))
 
-    @rule(limit=FEW)
-    def purge(self, limit: int) -> None:
+        self.ask(expected, answered)
+
+    @rule(aged=st.lists(NAMES, max_size=2), limit=FEW)
+    def purge(self, aged: list[str], limit: int) -> None:
+        for task in [self.model.tasks[name] for name in aged if name in self.model.tasks]:
+            if task.status.final:
+                task.aged = next(self.marks)
+                self.redis.zadd(self.keys.index(task.status), {task.task_id: task.aged})
         self.ask(lambda: self.model.purge(limit), lambda: self.store.purge("scan", limit))
 
-    @rule()
-    def hear_the_bell(self) -> None:
-        self.model.bell = False
-        self.redis.lpop(self.keys.bell)
-
-    @rule(place=PLACES)
-    def take(self, place: tuple[str, str]) -> None:
-        self.ask(lambda: self.model.take(*place), lambda: self.holders.take(*place, 1000, {"slots": 4}))
-
-    @rule(place=PLACES)
-    def renew(self, place: tuple[str, str]) -> None:
-        self.ask(lambda: self.model.renew(*place), lambda: self.holders.renew(*place, 1000))
-
-    @rule(place=PLACES)
-    def release(self, place: tuple[str, str]) -> None:
-        self.ask(lambda: self.model.release(*place), lambda: self.holders.release(*place))
+    @rule(verb=st.sampled_from(["take", "take", "take", "renew", "release", "expire"]), place=PLACES)
+    def lease(self, verb: str, place: tuple[str, str]) -> None:
+        if verb == "expire":
+            self.model.leases.pop(place[0], None)
+            self.redis.pexpire(self.keys.agent(place[0]), 0)
+        elif verb == "release":
+            self.ask(lambda: self.model.release(*place), lambda: self.holders.release(*place))
+        elif verb == "renew":
+            self.ask(lambda: self.model.renew(*place), lambda: self.holders.renew(*place, 1000))
+        else:
+            self.ask(lambda: self.model.take(*place), lambda: self.holders.take(*place, 1000, {"slots": 4}))
 
     @invariant()
     def the_store_is_as_the_model_says(self) -> None:
