@@ -12,7 +12,7 @@ from common.bench import machine, plan
 from common.bench.figures import Figure, Sheet
 from common.bench.plan import Plan, Progress
 from common.cli.root import root
-from common.lab import servers
+from common.lab.servers import redis as servers
 from common.lab.until import NotYet
 
 Run = Callable[..., Result]
