@@ -60,6 +60,7 @@ def _fetch(jar: Jar, repository: Repository, part: Path, stopped: Event, came: P
             _fetch_rest(_request(url, repository, begun), repository, part, stopped, came)
             return not begun
         except urllib.error.HTTPError as error:
+            error.close()
             if error.code < 500 and error.code not in (408, 429):
                 raise _refused(url, error) from error
             last: Exception = error
@@ -95,6 +96,7 @@ def _fetch_rest(
         response = _opener(repository).open(request, timeout=ANSWER_WITHIN)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # there is no more: all of it has come, or what is here is of another file
+            error.close()
             return
         raise
     with response:
