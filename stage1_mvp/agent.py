@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from common.contracts import Executor, Inbox
 from common.domain.result import Reason, Result, failure
+from common.failpoints import failpoint
 from common.service import Service
 from stage1_mvp.execution import execute
 from stage1_mvp.runs import Run, Runs
@@ -48,7 +49,10 @@ class Agent(Service):
             return TAKE_WITHIN
         if not room:
             return 0
-        self._slots.run(self._runs.add(self._inbox.take(room, TAKE_WITHIN)))
+        runs = self._runs.add(self._inbox.take(room, TAKE_WITHIN))
+        if runs:
+            failpoint("C9")
+        self._slots.run(runs)
         return 0
 
     def close(self) -> None:
@@ -70,6 +74,7 @@ class Agent(Service):
         return self._runs.wait_idle(0)
 
     def _run(self, run: Run) -> None:
+        failpoint("C11")
         log.info("started", extra={"task_id": run.task.task_id, "attempt": run.task.attempt})
         self._end(run, execute(run.task, self._executors, run.cancelled, run.output))
 

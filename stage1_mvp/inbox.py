@@ -8,6 +8,7 @@ from redis import Redis
 from common.clock import Clock
 from common.domain.status import Answer, Status
 from common.domain.task import Task
+from common.failpoints import failpoint
 from common.store.tasks import TaskStore
 from common.transports.redis_client import LONGEST_BLOCK, redis_errors
 
@@ -48,6 +49,8 @@ class SelfAssign:
     def _claim(self, limit: int) -> list[Task]:
         try:
             granted = self._store.claim(self._agent, self._boot, limit)
+            if granted:
+                failpoint("C10")
         except Exception:
             self._look_at = 0.0
             raise
@@ -59,6 +62,8 @@ class SelfAssign:
     def _wait(self, timeout: float) -> bool:
         with redis_errors():
             rung = self._redis.brpop([self._store.keys.bell], timeout=min(timeout, LONGEST_BLOCK))
+        if rung:
+            failpoint("C8")
         return rung is not None
 
     def _take_back_unseen(self) -> None:

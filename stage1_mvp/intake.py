@@ -8,6 +8,7 @@ from common.domain.errors import BadMessage, InvalidTask
 from common.domain.ids import Ids
 from common.domain.status import Answer
 from common.domain.task import Submission
+from common.failpoints import failpoint
 from common.service import Service
 from common.store.tasks import TaskStore
 
@@ -60,7 +61,9 @@ class Intake(Service):
     def _submit(self, messages: Sequence[Message[Submission]]) -> list[Message[Submission]]:
         """Returns those that must wait, because as many tasks wait as may."""
         submissions = [_with_id(message) for message in messages]
+        failpoint("C1")
         answers = self._store.submit(submissions, f"{self._agent}/intake", self._ids)
+        failpoint("C2")
         full = []
         for message, submitted in zip(messages, answers, strict=True):
             if submitted.answer is Answer.CONFLICT:

@@ -11,6 +11,7 @@ from common.contracts import Finished, LogChunk, Report
 from common.domain.errors import Unavailable
 from common.domain.result import Result
 from common.domain.status import Answer
+from common.failpoints import failpoint
 from common.service import Service
 from common.store.tasks import TaskStore
 from stage1_mvp.runs import Run, Runs
@@ -47,6 +48,7 @@ class Reporter(Service):
     def step(self) -> float:
         new = {run: self._finished(run, result) for run, result in self._runs.take_ended(LIVE_EVERY)}
         if new:
+            failpoint("C14")
             # On disk before anything is sent: whatever happens until the store has it, it is known.
             self._spool.keep(list(new.values()))
             self._ended |= new
@@ -88,7 +90,9 @@ class Reporter(Service):
 
     def _send_ends(self) -> None:
         for portion in list(_portions(self._ended.items(), lambda end: len(end[1].log.text))):
+            failpoint("C15")
             self._report.finished([finished for _, finished in portion])
+            failpoint("C16")
             for run, _ in portion:
                 del self._ended[run]
             self._runs.drop(run for run, _ in portion)
@@ -100,6 +104,8 @@ class Reporter(Service):
             offset, text = run.output.drain()
             if text:
                 self._unsent.append(LogChunk(run.task, offset, text))
+        if self._unsent:
+            failpoint("C12")
         # Kept until they are safe: a piece sent twice is written once.
         for portion in list(_portions(self._unsent, lambda chunk: len(chunk.text))):
             self._report.logs(portion)
