@@ -131,14 +131,23 @@ class Askers(RuleBasedStateMachine):
         bodies=st.lists(st.sampled_from(BODIES), min_size=3, max_size=3),
         leased=st.booleans(),
         running=st.integers(0, 3),
+        ends=st.lists(st.sampled_from([None, *RESULTS]), min_size=3, max_size=3),
+        unwanted=st.booleans(),
     )
-    def begin(self, bodies: list[dict[str, Any]], leased: bool, running: int) -> None:
+    def begin(
+        self, bodies: list[dict[str, Any]], leased: bool, running: int, ends: list[Result | None], unwanted: bool
+    ) -> None:
         for name, body in zip("abc", bodies, strict=True):
             self._submit([Submission.of(task_id=name, **body)])
         for agent in AGENTS[: 1 + leased]:
             self.lease("take", (agent, "x"))
         self._order_as_stored(snapshot(self.redis))
         self.claim(("agent-1", "x"), running, heard=False)
+        if unwanted:
+            self.cancel(["a"])
+        for task, end in zip(self.store.get_many("abc"), ends, strict=True):
+            if task and end and task.status is Status.RUNNING:
+                self._end([task], end, 1.0, "")
 
     @rule(
         names=st.lists(st.one_of(st.none(), NAMES), min_size=1, max_size=2),
@@ -215,7 +224,9 @@ class Askers(RuleBasedStateMachine):
         log=st.sampled_from(["", "out", "output"]),
     )
     def report(self, some: list[Asked], result: Result, jitter: float, log: str) -> None:
-        tasks = self.seen(some)
+        self._end(self.seen(some), result, jitter, log)
+
+    def _end(self, tasks: Sequence[Task], result: Result, jitter: float, log: str) -> None:
         self.ask(
             lambda: [
                 self.model.report(task.task_id, task.attempt, task.agent, task.boot, result, jitter, log)
