@@ -56,13 +56,16 @@ def _visit(
     from common.doctor.report import Report
     from common.doctor.verdicts import bad, ok
     from common.domain.errors import BadSetting, Unavailable
+    from common.lab.java.checkup import check_java
+    from common.lab.java.jars import default_folder
     from common.lab.ports import free_ports
     from common.settings import Settings
 
     report = Report()
     try:
         settings = Settings.load(redis_url=redis_url)
-        report.machine = [ok("settings", "can be read"), *machine_checks(settings, free_ports)]
+        java = check_java((settings.jars or default_folder()).absolute())
+        report.machine = [ok("settings", "can be read"), *machine_checks(settings, free_ports), java]
         with backend(ctx, redis_url) as place:
             care = Care(settings.retention, repair=repair, everything=everything)
             _look_at(report, place, settings, care, told)

@@ -1,7 +1,7 @@
 """`dts infra`: real Redis, ZooKeeper and Kafka for this machine, without a stage."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,7 +129,7 @@ def up(detach: bool, only: tuple[str, ...], zookeepers: str) -> None:
         with starting(home) as told:
             cluster = until_the_end.enter_context(Cluster.owned(home, spec, Profile.REAL, told=told))
         stay(cluster, _print_addresses, "Ctrl-C ends them all.")
-        take_down(cluster)
+        _take_down(cluster, home)
 
 
 @infra.command(short_help="Show what `infra up` runs here.")
@@ -195,9 +195,16 @@ def down(keep_data: bool) -> None:
 
     home = Home(_home())
     with _explained(home.path):
-        take_down(Cluster(home), keep_data=keep_data)
+        _take_down(Cluster(home), home.path, keep_data=keep_data)
     if home.data.is_dir():
         note(f"Data is kept in {home.data}; the next `dts infra up` here goes on with it.")
+
+
+def _take_down(cluster: "Cluster", home: Path, *, keep_data: bool = False) -> None:
+    take_down(cluster, keep_data=keep_data)
+    with suppress(OSError):
+        # Where nothing else is in it, as after the `dts down` of a stage.
+        home.parent.rmdir()
 
 
 def _print_addresses(cluster: "Cluster") -> None:

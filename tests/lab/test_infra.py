@@ -111,6 +111,7 @@ def test_status_tells_who_answers_and_down_leaves_nothing(up: dict[str, str], dt
         "Stopped zookeeper-3, zookeeper-2, zookeeper-1, redis; nothing of it is left.\n",
     )
     assert nothing_left_of(home / "infra")
+    assert not home.exists()
     done = dts("down")
     assert (done.returncode, done.stderr) == (Exit.OK, "Nothing was running here.\n")
 
