@@ -42,12 +42,16 @@ def dts(home: Path) -> Dts:
     return lambda *args, **env: run_dts(home, "infra", *args, **env)
 
 
-@pytest.fixture
-def up(dts: Dts) -> dict[str, str]:
-    """Redis and three ZooKeepers are up; gives the addresses that were printed."""
-    done = dts("up", "-d", "--only", "redis,zookeeper", "--zookeepers", "3")
+@pytest.fixture(scope="module")
+def running(zookeeper: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Redis and three ZooKeepers, for tests that leave them as they are: their home, and what `up` printed."""
+    del zookeeper  # skips, or fails, where there is none
+    home = tmp_path_factory.mktemp("running")
+    done = run_dts(home, "infra", "up", "-d", "--only", "redis,zookeeper", "--zookeepers", "3")
     assert done.returncode == Exit.OK, done.stderr
-    return dict(shlex.split(line)[1].split("=", 1) for line in done.stdout.splitlines())
+    yield home, dict(shlex.split(line)[1].split("=", 1) for line in done.stdout.splitlines())
+    run_dts(home, "infra", "down")
+    assert not home.exists()
 
 
 @pytest.fixture
@@ -71,27 +75,43 @@ def foreground(home: Path) -> Iterator["subprocess.Popen[str]"]:
     process.communicate()
 
 
-def test_the_addresses_that_are_printed_are_those_of_servers_that_work(up: dict[str, str], dts: Dts) -> None:
-    assert list(up) == ["DTS_REDIS_URL", "DTS_ZOOKEEPER"]
-    with connect(up["DTS_REDIS_URL"]) as redis:
+def test_the_addresses_that_are_printed_are_those_of_servers_that_work(running: tuple[Path, dict[str, str]]) -> None:
+    home, printed = running
+    assert list(printed) == ["DTS_REDIS_URL", "DTS_ZOOKEEPER"]
+    with connect(printed["DTS_REDIS_URL"]) as redis:
         assert redis.ping()
-    client = KazooClient(up["DTS_ZOOKEEPER"])
+    client = KazooClient(printed["DTS_ZOOKEEPER"])
     client.start()
     client.create("/works")
     client.stop()
     client.close()
-    assert json.loads(dts("env", "--json").stdout) == up
-    assert dts("env").stdout == "".join(f"export {name}='{value}'\n" for name, value in up.items())
-    assert dts("down").returncode == Exit.OK
+    assert json.loads(run_dts(home, "infra", "env", "--json").stdout) == printed
+    lines = "".join(f"export {name}='{value}'\n" for name, value in printed.items())
+    assert run_dts(home, "infra", "env").stdout == lines
+    servers = json.loads(run_dts(home, "infra", "status", "--json").stdout)
+    assert [one["address"] for one in servers[1:]] == printed["DTS_ZOOKEEPER"].split(",")
 
 
-def test_status_tells_who_answers_and_down_leaves_nothing(up: dict[str, str], dts: Dts, home: Path) -> None:
+def test_a_second_up_is_refused_in_words_that_help_here(running: tuple[Path, dict[str, str]]) -> None:
+    done = run_dts(running[0], "infra", "up", "-d", "--only", "redis")
+    assert done.returncode == Exit.REFUSED
+    assert "`dts infra status` shows them, `dts infra down` ends them" in done.stderr
+
+
+def test_a_stage_runs_beside_them_in_the_same_home(running: tuple[Path, dict[str, str]]) -> None:
+    home, _ = running
+    assert run_dts(home, "up", "1", "-d", "--profile", "real").returncode == Exit.OK
+    assert run_dts(home, "down").returncode == Exit.OK
+    assert run_dts(home, "infra", "status").returncode == Exit.OK
+
+
+def test_status_tells_who_answers_and_down_leaves_nothing(dts: Dts, home: Path) -> None:
+    assert dts("up", "-d", "--only", "redis,zookeeper", "--zookeepers", "3").returncode == Exit.OK
     done = dts("status", "--json")
     servers = json.loads(done.stdout)
     assert done.returncode == Exit.OK
     assert [one["name"] for one in servers] == ["redis", "zookeeper-1", "zookeeper-2", "zookeeper-3"]
     assert all(one["answers"] and one["state"] == "running" and Path(one["log"]).is_file() for one in servers)
-    assert [one["address"] for one in servers[1:]] == up["DTS_ZOOKEEPER"].split(",")
     os.kill(servers[3]["pid"], signal.SIGKILL)
     os.kill(servers[0]["pid"], signal.SIGSTOP)
     # That one led: the other two have to agree on another first.
@@ -114,23 +134,6 @@ def test_status_tells_who_answers_and_down_leaves_nothing(up: dict[str, str], dt
     assert not home.exists()
     done = dts("down")
     assert (done.returncode, done.stderr) == (Exit.OK, "Nothing was running here.\n")
-
-
-@pytest.mark.usefixtures("up")
-def test_a_second_up_is_refused_in_words_that_help_here(dts: Dts) -> None:
-    done = dts("up", "-d", "--only", "redis")
-    assert done.returncode == Exit.REFUSED
-    assert "`dts infra status` shows them, `dts infra down` ends them" in done.stderr
-    assert json.loads(dts("status", "--json").stdout)[0]["answers"]
-    dts("down")
-
-
-def test_a_stage_runs_beside_them_in_the_same_home(dts: Dts, home: Path) -> None:
-    assert dts("up", "-d", "--only", "redis").returncode == Exit.OK
-    assert run_dts(home, "up", "1", "-d", "--profile", "real").returncode == Exit.OK
-    assert run_dts(home, "down").returncode == Exit.OK
-    assert dts("status").returncode == Exit.OK
-    dts("down")
 
 
 def test_where_nothing_is_up_one_is_told_how_to_start_it(dts: Dts, home: Path) -> None:
@@ -196,7 +199,6 @@ def test_jars_that_are_missing_are_told_with_the_command_that_fetches_them(
 
 
 def test_a_machine_without_java_is_told_what_to_install(dts: Dts, home: Path, tmp_path: Path) -> None:
-    (tmp_path / "redis-server").symlink_to("/usr/bin/true")
     done = dts("up", "-d", "--only", "zookeeper", PATH=str(tmp_path))
     assert done.returncode == Exit.UNREACHABLE
     assert "need Java 17 or newer; found: no java on PATH" in done.stderr

@@ -32,6 +32,8 @@ SETTINGS: Mapping[str, object] = {
 OPTIONS = (
     # KB by which a log grows, else 64 MB.
     "-Dzookeeper.preAllocSize=4096",
+    # A port that is taken stays so; the lab takes others as soon as this one has ended.
+    "-Dzookeeper.electionPortBindRetry=1",
 )
 
 
