@@ -159,7 +159,7 @@ TOLD = [
     ),
     Breach("hashes", "running", "its status is 'DANCING', which is none", field("running", "status", "DANCING")),
     Breach("hashes", "pending", "its status is '', which is none", field("pending", "status", None)),
-    Breach("hashes", "running", "can't be read back: KeyError('name')", field("running", "name", None)),
+    Breach("hashes", "running", "can't be read back: name is missing", field("running", "name", None)),
     Breach("hashes", "success", "its taskId is 'another'", field("success", "taskId", "another")),
     Breach("hashes", "success", "SUCCESS, and its finishedAt is ''", field("success", "finishedAt", None)),
     Breach("hashes", "running", "RUNNING, and its finishedAt is 'now'", field("running", "finishedAt", "now")),
