@@ -50,7 +50,7 @@ def infra() -> None:
 
     \b
     Examples:
-      dts infra install               once: fetch ZooKeeper and Kafka (45 MB)
+      dts infra install               once: fetch ZooKeeper and Kafka (47 MB)
       eval "$(dts infra up -d)"       start all three, and tell this shell where they are
       dts infra down                  end them, and leave nothing of them
     """
