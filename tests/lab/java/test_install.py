@@ -100,7 +100,8 @@ def test_a_folder_that_can_not_be_written_is_told(remote: RemoteRepository) -> N
 
 
 def test_two_at_once_fetch_each_jar_once(remote: RemoteRepository, folder: Path) -> None:
-    processes = [multiprocessing.Process(target=install, args=(JARS, folder, maven_of(remote))) for _ in range(3)]
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=install, args=(JARS, folder, maven_of(remote))) for _ in range(3)]
     for process in processes:
         process.start()
     for process in processes:
