@@ -1,6 +1,7 @@
 """Slots: the threads in which an agent runs its tasks."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -8,13 +9,18 @@ from stage1_mvp.runs import Run
 
 IDLE = 30.0
 """Seconds after which a thread that has nothing to do ends."""
+QUICK = 0.0003
+"""Seconds; what takes less is over before another thread is awake."""
+GLANCE = 0.001
+"""Seconds between two looks whether quick runs are really being done one after the other."""
 
 
 class Slots:
     """Calls `work` for each run given, each in a thread that has nothing else to do; `work` must not raise.
 
     Threads are made when they are needed and stay. Only one is woken at a time, and wakes the next as soon as it
-    has taken something while more is left: where tasks end at once, one thread does them all, and the others sleep.
+    has taken something while more is left. Where runs are quick, it takes nothing as long as another thread gets
+    on with them: one thread then does them all, and the time goes into the runs instead of into changing threads.
     `refused` hears of what the machine has no thread for. Safe to use from many threads; nothing here blocks.
     """
 
@@ -24,6 +30,10 @@ class Slots:
         self._ready: deque[Run] = deque()
         self._asleep = 0
         self._waking = False
+        """Whether a thread is awake that has taken nothing yet."""
+        self._taken = 0
+        self._usual = 2 * QUICK
+        """About how many seconds the last runs took."""
         self._closed = False
 
     def run(self, runs: Sequence[Run]) -> None:
@@ -52,24 +62,50 @@ class Slots:
             self._refuse(error)
 
     def _repeat(self) -> None:
-        while run := self._next():
+        called = True
+        while run := self._next(called):
+            begun = time.monotonic()
             self._work(run)
+            self._usual += (time.monotonic() - begun - self._usual) / 8
+            called = False
 
-    def _next(self) -> Run | None:
+    def _next(self, called: bool) -> Run | None:
+        """What a thread is to run next, None where it is to end. One that was `called` leaves it to who is at it."""
         with self._changed:
-            # A thread that has just begun is awake now: the next may be woken.
-            self._waking = False
-            woken = True
-            while woken and not self._ready and not self._closed:
-                self._asleep += 1
-                woken = self._changed.wait(IDLE)
-                self._asleep -= 1
+            while not self._ready or (called and self._others_do_it()):
+                if not self._ready:
+                    self._waking = self._waking and not called
+                    if not self._sleep():
+                        self._waking = False
+                        return None
+                    called = True
+            if called:
                 self._waking = False
-            run = self._ready.popleft() if self._ready else None
-            more = bool(self._ready)
+            self._taken += 1
+            run, more = self._ready.popleft(), len(self._ready) > 0
         if more:
             self._wake_one()
         return run
+
+    def _sleep(self) -> bool:
+        """Until this thread is called; returns whether it was."""
+        if self._closed:
+            return False
+        self._asleep += 1
+        called = self._changed.wait(IDLE)
+        self._asleep -= 1
+        return bool(self._ready) or (called and not self._closed)
+
+    def _others_do_it(self) -> bool:
+        """Whether other threads, which are awake already, get on with what is ready; looks for a moment."""
+        if self._usual > QUICK:
+            return False
+        seen = self._taken
+        self._changed.wait(GLANCE)
+        if self._taken != seen:
+            return True
+        self._usual = 2 * QUICK
+        return False
 
     def _refuse(self, error: RuntimeError) -> None:
         """Kept here, they would look as if they ran."""
@@ -77,5 +113,6 @@ class Slots:
             self._waking = False
             refused = list(self._ready)
             self._ready.clear()
+            self._taken += len(refused)
         for run in refused:
             self._refused(run, error)
