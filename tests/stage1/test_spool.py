@@ -120,14 +120,6 @@ def test_where_nothing_can_be_written_it_is_said_once_and_work_goes_on(
     assert caplog.text.count("ends are not spooled") == 1
 
 
-def test_a_full_disk_is_said_and_work_goes_on(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
-    (tmp_path / "boot-1").symlink_to("/dev/full")
-    spool = Spool(tmp_path, "boot-1")
-    spool.keep(ENDS)
-    assert "ends are not spooled" in caplog.text
-    assert "No space left on device" in caplog.text
-
-
 @contextmanager
 def frozen(person: Desk) -> Iterator[None]:
     redis = find(int(person.redis.info("server")["process_id"]))
