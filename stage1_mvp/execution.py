@@ -48,7 +48,7 @@ def _checked(returned: Any, task: Task) -> Result:
         status = Status(returned.status)
         reason = Reason(returned.reason) if returned.reason else None
         exit_code = None if returned.exit_code is None else int(returned.exit_code)
-        error = _text(returned.error)
+        error = _text(returned.error) if returned.error else ""
     except (AttributeError, TypeError, ValueError):
         status = Status.RUNNING
     if not status.final:

@@ -85,7 +85,8 @@ class Reporter(Service):
         if own:
             self._unsent = [chunk for chunk in self._unsent if chunk.task is not run.task]
             offset, text = own[0].offset, "".join(chunk.text for chunk in own) + text
-        result = replace(result, output=run.output.excerpt(), output_bytes=run.output.total)
+        if run.output.total:
+            result = replace(result, output=run.output.excerpt(), output_bytes=run.output.total)
         return Finished(run.task, result, LogChunk(run.task, offset, text))
 
     def _send_ends(self) -> None:

@@ -15,7 +15,7 @@ from common.domain.ids import Ids
 from common.domain.result import success
 from common.domain.status import Status
 from common.domain.task import Submission, Task
-from common.store.codec import CLAIMED, fields_of
+from common.store.codec import fields_of
 from common.store.keys import Keys
 from common.store.leases import Leases
 from common.store.scripts import Scripts
@@ -71,7 +71,7 @@ class BareStore:
 
     def _run(self, ends: list[Finished]) -> None:
         keys = [self.keys.pending, self.keys.agent(AGENT), self.keys.task_prefix]
-        self._scripts.call("claim", AGENT, keys, [AGENT, BOOT, len(ends), *CLAIMED])
+        self._scripts.call("claim", AGENT, keys, [AGENT, BOOT, len(ends)])
         self._store.report(ends, AGENT)
 
     def _submission(self, task_id: str, submission: Submission) -> tuple[list[str], list[str | int]]:

@@ -57,13 +57,6 @@ def task_of(fields: dict[str, str]) -> Task:
         raise CorruptTask(f"task {fields.get('taskId', '?')!r} can't be read back: {_wrong(fields, error)}") from error
 
 
-CLAIMED = (
-    *("status", "attempt", "agent", "boot", "startedAt", "updatedAt", "reason", "taskId"),
-    *("name", "type", "content", "argv", "args", "env", "timeout", "retries", "retryDelay", "outputLimit"),
-    *("onAgentLost", "failures", "lost", "cancelRequested", "requestId", "createdAt"),
-)
-"""The fields of a task just claimed: the first eight as the script names them, then all else it can have."""
-
 _NEEDED = (
     *("taskId", "name", "type", "content", "status", "attempt", "createdAt", "updatedAt"),
     *("timeout", "retries", "retryDelay", "outputLimit", "onAgentLost"),
@@ -97,7 +90,7 @@ def _spec(fields: dict[str, str]) -> TaskSpec:
     if "argv" in fields:
         content = json.loads(fields["content"])
     # Validated when it was submitted; doing it again would cost more than all the rest of a take.
-    return TaskSpec.model_construct(
+    return TaskSpec.trusted(
         name=fields["name"],
         type=fields["type"],
         content=content,

@@ -16,7 +16,7 @@ from common.domain.ids import Ids
 from common.domain.result import Reason, Result, failure
 from common.domain.status import Answer, Status
 from common.domain.task import Submission, Task
-from common.store.codec import CLAIMED, fields_of, task_of
+from common.store.codec import fields_of, task_of
 from common.store.keys import Keys
 from common.store.reading import TaskReader
 from common.store.scripts import Scripts
@@ -127,13 +127,12 @@ class TaskStore(TaskReader):
         After Unanswered the tasks may be granted all the same: `running` finds them.
         """
         keys = [self.keys.pending, self.keys.agent(agent), self.keys.task_prefix]
-        answer = self._scripts.call("claim", agent, keys, [agent, boot, min(limit, BATCH), *CLAIMED])
+        answer = self._scripts.call("claim", agent, keys, [agent, boot, min(limit, BATCH)])
         if answer[0] == Answer.FENCED:
             return None
         granted: list[Task] = []
         spoilt: list[Finished] = []
-        for values in answer[1:]:
-            fields = {name: value for name, value in zip(CLAIMED, values, strict=True) if value is not None}
+        for fields in map(_fields, answer[1:]):
             try:
                 granted.append(task_of(fields))
             except CorruptTask as error:

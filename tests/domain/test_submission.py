@@ -249,3 +249,13 @@ def test_a_digest_counts_every_field_of_a_request() -> None:
         )
     }
     assert set(Submission.model_fields) - set(TaskSpec.model_fields) == {"task_id", "request_id"}
+
+
+def test_a_spec_of_trusted_values_is_like_any_other() -> None:
+    spec = TaskSpec(content=["echo", "hi"], env={"A": "1"}, retries=3)
+    same = TaskSpec.trusted(**{name: getattr(spec, name) for name in TaskSpec.model_fields})
+    assert same == spec
+    assert same.digest() == spec.digest()
+    assert same.model_copy(update={"name": "other"}) == spec.model_copy(update={"name": "other"})
+    with pytest.raises(ValueError, match="frozen"):
+        same.name = "other"  # type: ignore[misc]

@@ -120,7 +120,7 @@ def test_a_redis_whose_disk_is_full_is_waited_out(
     assert not refused.value.may_have_happened
     agent.says("it can't write to its disk")
     until(lambda: [line.what for line in journal.lines()].count("end") == 2)
-    assert any(file.stat().st_size for file in tmp_path.glob("spool/agent-1/*"))
+    until(lambda: any(file.stat().st_size for file in tmp_path.glob("spool/agent-1/*")))
 
     disk.free()
     agent.says("going on")

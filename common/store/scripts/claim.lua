@@ -2,13 +2,11 @@
 -- KEYS  8 queue:pending  9 the agent's lease  10 the prefix of task hashes. The popped ids are not known
 --       beforehand, so this script alone builds keys: prefix .. id and prefix .. id .. ':history'.
 -- ARGV  3 agent  4 boot  5 how many at most
---       6... the fields that are wanted: status, attempt, agent, boot, startedAt, updatedAt, reason, taskId, then any
--- Returns {'FENCED'} if the lease is not this boot's, else {'OK', those fields of task 1 as it is now, ...}.
+-- Returns {'FENCED'} if the lease is not this boot's, else {'OK', hash of task 1 as a flat list, ...}.
 local agent, boot, limit = ARGV[3], ARGV[4], tonumber(ARGV[5])
 if redis.call('HGET', KEYS[9], 'boot') ~= boot then
   return { 'FENCED' }
 end
-local where = ',"agent":' .. cjson.encode(agent) .. ',"boot":' .. cjson.encode(boot)
 local granted = { 'OK' }
 while #granted <= limit do
   local popped = redis.call('ZPOPMIN', KEYS[8], limit + 1 - #granted)
@@ -18,22 +16,21 @@ while #granted <= limit do
   for i = 1, #popped, 2 do
     local id = popped[i]
     local task = KEYS[10] .. id
-    local found = fields(task, unpack(ARGV, 6))
+    local found = fields(task, 'status', 'attempt', 'taskId')
     local attempt = found[2] and string.match(found[2], '^%d+$')
     -- The queue is only a hint: a task that is not PENDING any more is passed over.
-    if not attempt or found[8] ~= id then
+    if not attempt or found[3] ~= id then
       forget_id(KEYS[8], id)
     elseif found[1] == 'PENDING' then
       attempt = attempt + 1
       if attempt > 1 then
         forget_result(task)
-        found[7] = false
       end
       move(id, task, 'PENDING', 'RUNNING', 'attempt', attempt, 'agent', agent, 'boot', boot, 'startedAt', stamp)
+      local where = ',"agent":' .. cjson.encode(agent) .. ',"boot":' .. cjson.encode(boot)
       redis.call('RPUSH', task .. ':history', entry('assign', 'PENDING', 'SCHEDULED', attempt, where),
         entry('start', 'SCHEDULED', 'RUNNING', attempt, where))
-      found[1], found[2], found[3], found[4], found[5], found[6] = 'RUNNING', attempt, agent, boot, stamp, stamp
-      granted[#granted + 1] = found
+      granted[#granted + 1] = redis.call('HGETALL', task)
     end
   end
 end

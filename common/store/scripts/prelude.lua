@@ -47,10 +47,9 @@ local function fields(task, ...)
 end
 
 -- One history entry; `detail` is '' or more JSON members, each with a leading comma.
-local entry_head, entry_by = '{"at":"' .. stamp .. '","verb":"', ',"by":' .. cjson.encode(by)
 local function entry(verb, before, after, attempt, detail)
-  return entry_head .. verb .. '","from":"' .. before .. '","to":"' .. after .. '","attempt":' .. attempt .. entry_by
-    .. detail .. '}'
+  return '{"at":"' .. stamp .. '","verb":"' .. verb .. '","from":"' .. before .. '","to":"' .. after
+    .. '","attempt":' .. attempt .. ',"by":' .. cjson.encode(by) .. detail .. '}'
 end
 
 -- The one place where a status changes: hash and index together; the verb writes its own history entries.
@@ -100,7 +99,7 @@ end
 
 -- Append to a log at a known offset: what is there already is not written twice.
 local function append(log, offset, text)
-  local have = text == '' and 0 or redis.call('STRLEN', log)
+  local have = redis.call('STRLEN', log)
   if have > offset then
     text = string.sub(text, have - offset + 1)
   end

@@ -11,9 +11,6 @@ local FIELDS = 15
 local answers = {}
 local k = 12
 
-local NAMES = { 'status', 'attempt', 'agent', 'boot', 'reported', 'failures', 'lost', 'retries', 'retryDelay',
-  'cancelRequested' }
-
 -- Where the task goes, and how many ms later it may be taken.
 local function outcome(found, status, budget, jitter)
   local failures, lost = tonumber(found.failures) or 0, tonumber(found.lost) or 0
@@ -42,32 +39,14 @@ local function outcome(found, status, budget, jitter)
 end
 
 local function read(task)
-  local values = fields(task, unpack(NAMES))
+  local names = { 'status', 'attempt', 'agent', 'boot', 'reported', 'failures', 'lost', 'retries', 'retryDelay',
+    'cancelRequested' }
+  local values = fields(task, unpack(names))
   local found = {}
-  for i = 1, #NAMES do
-    found[NAMES[i]] = values[i] or nil
+  for i, name in ipairs(names) do
+    found[name] = values[i] or nil
   end
   return found
-end
-
--- What the hash learns of this end; what there is nothing to say of was forgotten when the attempt began.
-local function told(found, attempt, after, reason, exit_code, error_text, output, output_bytes, failures, lost)
-  local told = { 'reported', attempt }
-  local function tell(name, value)
-    if value ~= '' then
-      told[#told + 1] = name
-      told[#told + 1] = value
-    end
-  end
-  tell('reason', after == 'CANCELLED' and after or reason)
-  tell('exitCode', exit_code)
-  tell('error', error_text)
-  tell('result', output)
-  tell('outputBytes', output_bytes)
-  tell('failures', failures ~= tonumber(found.failures) and failures or '')
-  tell('lost', lost ~= tonumber(found.lost) and lost or '')
-  tell('finishedAt', final[after] and stamp or '')
-  return told
 end
 
 local function report(task, history, log, at)
@@ -90,8 +69,9 @@ local function report(task, history, log, at)
   end
   local after, wait, failures, lost = outcome(found, status, budget, tonumber(jitter))
   append(log, tonumber(ARGV[at + 12]), ARGV[at + 13])
-  move(id, task, 'RUNNING', after,
-    unpack(told(found, attempt, after, reason, exit_code, error_text, output, output_bytes, failures, lost)))
+  move(id, task, 'RUNNING', after, 'reason', after == 'CANCELLED' and after or reason, 'exitCode', exit_code,
+    'error', error_text, 'result', output, 'outputBytes', output_bytes, 'reported', attempt, 'failures', failures, 'lost', lost,
+    'finishedAt', final[after] and stamp or '')
   local detail = ''
   if reason ~= '' then
     detail = detail .. ',"reason":' .. cjson.encode(reason)
