@@ -258,4 +258,4 @@ def test_a_spec_of_trusted_values_is_like_any_other() -> None:
     assert same.digest() == spec.digest()
     assert same.model_copy(update={"name": "other"}) == spec.model_copy(update={"name": "other"})
     with pytest.raises(ValueError, match="frozen"):
-        same.name = "other"  # type: ignore[misc]
+        same.name = "other"
