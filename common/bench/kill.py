@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
+
 from common.bench.figures import Reading, quantile
 from common.bench.noop import noops
 from common.bench.rig import BY, WARM_UP, Place, Rig, Told, rig
@@ -15,12 +17,16 @@ from common.domain.task import Submission
 from common.executors.environment import DEFAULT_PATH
 from common.lab.errors import WrongState
 from common.lab.home import MARK
-from common.lab.task_processes import task_processes
 from common.lab.until import until
 
-TREE = "trap '' TERM; sleep 600 & setsid sleep 600 & setsid sh -c 'sleep 600 & wait' & wait"
-"""A shell and four descendants that all ignore TERM; three of them have left its process group."""
-SIZE = 5
+_SLEEP = "sleep 600.{number}"
+_SCRUBBED = f'env -i PATH="$PATH" {MARK}="${MARK}" setsid'
+"""The home's mark stays, so that the bench leaves nothing behind whatever becomes of it; dts does not look for that."""
+_DAEMON = f"{_SCRUBBED} sh -c '{_SCRUBBED} {_SLEEP} &' >/dev/null 2>&1 &"
+"""Its middle one goes at once. What is left has a session of its own, nothing of its task's, and was adopted."""
+TREE = f"trap '' TERM; {_SLEEP} & setsid {_SLEEP} & setsid sh -c '{_SLEEP} & wait' & {_DAEMON} {_DAEMON} wait"
+"""A shell and six descendants that all ignore TERM; five have left its process group, two of them all else as well."""
+SIZE, SLEEPING = 7, 5
 WITHIN = 10.0
 """Seconds after which a process that is still there counts as a survivor."""
 NO_GRACE = {"DTS_GRACE": "0"}
@@ -32,8 +38,10 @@ def kill(place: Place, count: int, told: Told) -> list[Reading]:
     times, floor = [], []
     with rig(place, noops(WARM_UP), NO_GRACE) as system:
         for number in range(count):
-            times.append(_cancelled(system))
-            floor.append(_killed(_home(system)))
+            # Nobody else's tree has these numbers.
+            unique = os.getpid() * 1_000_000 + number * 2
+            times.append(_cancelled(system, unique))
+            floor.append(_killed(_home(system), unique + 1))
             told(number + 1, count)
     return [
         Reading("kill.p50", quantile(times, 0.50), quantile(floor, 0.50), tuple(times)),
@@ -41,19 +49,19 @@ def kill(place: Place, count: int, told: Told) -> list[Reading]:
     ]
 
 
-def _cancelled(system: Rig) -> float:
+def _cancelled(system: Rig, number: int) -> float:
     """Milliseconds from the call that cancels."""
-    (task_id,) = system.submit([Submission(content=TREE)])
-    pids = _tree(_home(system), task_id)
+    (task_id,) = system.submit([Submission(content=TREE.format(number=number))])
+    pids = _tree(number)
     return until_gone(pids, lambda: system.store.cancel([task_id], BY))
 
 
-def _killed(home: Path) -> float:
+def _killed(home: Path, number: int) -> float:
     """Milliseconds from the first of as many SIGKILLs, sent by who knows all pids."""
-    env = {"PATH": DEFAULT_PATH, "TMPDIR": f"{home}/bare", "TASK_ID": "bare", "TASK_ATTEMPT": "1"}
     # By its mark the system's end finds it, whatever becomes of us meanwhile.
-    leader = os.posix_spawn("/bin/sh", ["sh", "-c", TREE], {**env, MARK: str(home)}, setsid=True)
-    pids = _tree(home, "bare")
+    env = {"PATH": DEFAULT_PATH, MARK: str(home)}
+    leader = os.posix_spawn("/bin/sh", ["sh", "-c", TREE.format(number=number)], env, setsid=True)
+    pids = _tree(number)
     milliseconds = until_gone(pids, lambda: _kill(pids))
     os.waitpid(leader, 0)
     return milliseconds
@@ -64,16 +72,26 @@ def _kill(pids: Sequence[int]) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _tree(home: Path, task_id: str) -> Sequence[int]:
-    """The pids of the task's processes, as soon as all of them are there."""
+def _tree(number: int) -> Sequence[int]:
+    """The pids of a tree's processes, as soon as all of them are there: told by the number in their command lines."""
+    token = _SLEEP.format(number=number).encode().replace(b" ", b"\0")
 
     def whole() -> list[int]:
-        found = [process for process in task_processes(home) if process.task_id == task_id]
+        lines = {
+            pid: line for pid in psutil.pids() if (line := _command_line(pid)) and token in line.replace(b" ", b"\0")
+        }
         # A process that has not become its program yet may not have set its trap either.
-        ready = len(found) == SIZE and sum(process.name == "sleep" for process in found) == SIZE - 2
-        return [process.pid for process in found] if ready else []
+        ready = len(lines) == SIZE and sum(line.startswith(b"sleep\0") for line in lines.values()) == SLEEPING
+        return list(lines) if ready else []
 
-    return until(whole, what=f"{SIZE} processes of task {task_id}")
+    return until(whole, what=f"the {SIZE} processes of tree {number}")
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def until_gone(pids: Sequence[int], act: Callable[[], object]) -> float:

@@ -61,8 +61,8 @@ SECTIONS: Mapping[str, Section] = {
         30,
         5,
         {
-            "kill.p50": Kind("cancel to all 5 processes gone: half within", TIME, "SIGKILL to each"),
-            "kill.max": Kind("cancel to all 5 processes gone: the longest", TIME, "SIGKILL to each"),
+            "kill.p50": Kind("cancel to all 7 processes gone: half within", TIME, "SIGKILL to each"),
+            "kill.max": Kind("cancel to all 7 processes gone: the longest", TIME, "SIGKILL to each"),
         },
     ),
 }

@@ -66,8 +66,11 @@ class ProcessTrees:
 
     def nothing_adopted(self) -> bool:
         """Whether the subreaper has no child but us: then all that an ended main process left is gone with it."""
+        if self.reaper is None:
+            return False
         try:
-            return self.reaper is not None and children(self.reaper) == [os.getpid()]
+            # Twice: the kernel may pass over a child where one before it is reaped meanwhile.
+            return children(self.reaper) == [os.getpid()] == children(self.reaper)
         except OSError:
             return False
 
