@@ -13,6 +13,7 @@ import click
 from common.cli.console import Cell, many_lines, note, on_terminal, say, table, terminal
 from common.cli.exits import Exit
 from common.cli.failures import Told
+from common.cli.interrupts import interrupt
 
 if TYPE_CHECKING:
     from common.lab.cluster import Cluster
@@ -109,10 +110,6 @@ def starting(home: Path) -> Iterator[Callable[[str], None]]:
 @contextmanager
 def signals_as_interrupt() -> Iterator[None]:
     """A terminal that is closed and a polite kill end the foreground as Ctrl-C does."""
-
-    def interrupt(_: int, __: object) -> None:
-        raise KeyboardInterrupt
-
     # What is ignored stays so: nohup, or a shell that runs it in the background, wants it to go on.
     before = {
         number: signal.signal(number, interrupt)

@@ -8,19 +8,17 @@ all of them, and has to answer at once.
 import contextlib
 import difflib
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import FrameType
 from typing import Any, TextIO
 
 import click
 
 from common.cli.exits import EXIT_HELP, Exit
 from common.cli.failures import complain, explain
+from common.cli.interrupts import interrupts
 
 GROUP = "dts.commands"
 SHOW_CURSOR = "\x1b[?25h"
@@ -138,11 +136,11 @@ def _ended(run: Callable[[], int]) -> int:
 
 def _code_of(run: Callable[[], int]) -> int:
     """Turn whatever happens into an exit code, with a message where one is due."""
-    with _interrupts() as interrupts:
-        return _code_unless_interrupted(run, interrupts)
+    with interrupts() as noted:
+        return _code_unless_interrupted(run, noted)
 
 
-def _code_unless_interrupted(run: Callable[[], int], interrupts: Sequence[int]) -> int:
+def _code_unless_interrupted(run: Callable[[], int], noted: Sequence[int]) -> int:
     try:
         with _lenient_output():
             code = run()
@@ -157,7 +155,7 @@ def _code_unless_interrupted(run: Callable[[], int], interrupts: Sequence[int]) 
         return error.exit_code
     except Exception as error:  # noqa: BLE001  this is where all errors end
         # Libraries written in other languages turn a Ctrl-C into errors of their own.
-        return _interrupted() if interrupts else explain(error)
+        return _interrupted() if noted else explain(error)
 
 
 def _interrupted() -> int:
@@ -168,30 +166,6 @@ def _interrupted() -> int:
                 # What moved there was cut short, maybe before it could show the cursor again.
                 stream.write(SHOW_CURSOR)
     return Exit.INTERRUPTED
-
-
-@contextlib.contextmanager
-def _interrupts() -> Iterator[Sequence[int]]:
-    """Notes each Ctrl-C, which raises KeyboardInterrupt as ever."""
-    noted: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-    if before not in (signal.default_int_handler, signal.SIG_DFL) or not _in_main_thread():
-        yield noted
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        noted.append(number)
-        signal.default_int_handler(number, frame)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield noted
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
 
 
 @contextlib.contextmanager

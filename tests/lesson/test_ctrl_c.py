@@ -8,6 +8,9 @@ import os
 import random
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -98,6 +101,47 @@ def test_a_demo_leaves_nothing_at_any_moment(tmp_path: Path) -> None:
             nothing_left(dts)
 
     at_each(moments(DEMO_WITHIN), interrupted)
+
+
+DROPPED = """
+import signal, sys
+from common.cli.entry import main
+from common.lab import launch
+
+number = int(sys.argv.pop(1))
+
+class Dying:
+    def __del__(self):
+        signal.raise_signal(number)
+
+def ready(*args, usual=launch.ready):
+    launch.ready = usual
+    Dying()
+    return usual(*args)
+
+launch.ready = ready
+main()
+"""
+"""Runs `dts`; the signal that is its first argument comes while it looks for its members, in a finalizer."""
+
+
+@pytest.mark.parametrize(
+    ("number", "args"),
+    [
+        (signal.SIGINT, ("up", "1")),
+        (signal.SIGINT, ("up", "1", "-d")),
+        (signal.SIGTERM, ("up", "1")),
+        (signal.SIGINT, ("demo", "1", "--auto")),
+    ],
+)
+def test_one_that_python_drops_comes_through_all_the_same(dts: Dts, number: int, args: tuple[str, ...]) -> None:
+    program = ("env", "--default-signal=INT", sys.executable, "-c", DROPPED, str(int(number)), *args)
+    ended = subprocess.run(
+        program, env=dts.environment(), cwd=dts.tmp.parent, capture_output=True, text=True, timeout=40, check=False
+    )
+    assert ended.returncode == Exit.INTERRUPTED, ended.stderr
+    assert not [word for word in WILD if word in ended.stderr]
+    assert dts.left_behind() == []
 
 
 def ctrl_c(screen: Screen, dts: Dts, moment: Moment) -> int:
