@@ -1,13 +1,15 @@
-"""What may be swapped, on one page: Queue, Executor, Output, Cancellation, Inbox, Report.
+"""What may be swapped, on one page: queues and registries, executors and output, inboxes and reports.
 
 Every implementation runs the same contract tests (tests/contracts/). All calls are synchronous,
 every wait is bounded, and what is said here is not said again at the implementations.
 """
 
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+from common.domain.messages import Dispatch
 from common.domain.result import Result
 from common.domain.task import Task
 
@@ -51,6 +53,91 @@ class Queue(Protocol[T]):
 
     def close(self) -> None:
         """Let go of the handle's connections; what it has not settled comes again to the next handle."""
+        ...
+
+
+Info = Mapping[str, Any]
+"""What a member says of itself: a JSON object, with its `boot` in it."""
+
+
+class Registration(Protocol):
+    """One boot's presence in a group; it is kept up, and made anew after an outage, until it is closed."""
+
+    @property
+    def proved_until(self) -> float:
+        """Until when, by the monotonic clock, others certainly see this boot as present; 0.0 where it can't be told."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group at once; waits a second or two at most. Where the registry is away, presence runs out."""
+        ...
+
+
+class Closing(Protocol):
+    """Something that goes on until it is closed."""
+
+    def close(self) -> None: ...
+
+
+class Term(Protocol):
+    """One time of leading an office."""
+
+    @property
+    def epoch(self) -> int:
+        """Larger than that of every earlier term of this office, whoever led it."""
+        ...
+
+    @property
+    def lost(self) -> threading.Event:
+        """Set as soon as leadership is in doubt, which is before anybody else can lead; never cleared."""
+        ...
+
+
+class Registry(Protocol):
+    """Who lives, and who leads. Safe to use from many threads; callbacks come from the registry's own threads.
+
+    A registry that is away is waited for in the background: `register`, `watch` and `campaign` return soon all the
+    same, and take effect when it is back. Only `members` and `leader` ask at once, and raise Unavailable.
+    """
+
+    def register(self, group: str, member: str, info: Info) -> Registration:
+        """Be present in `group` as long as this process lives. A new boot of a member replaces the old one at once."""
+        ...
+
+    def members(self, group: str) -> Mapping[str, Info]:
+        """Who is present now, as a fresh look says; a member whose info can't be read has an empty one."""
+        ...
+
+    def watch(self, group: str, changed: Callable[[Mapping[str, Info]], None]) -> Closing:
+        """Call `changed` with who is present, first as it is now, then whole again after each change.
+
+        Survives outages, and a group that was deleted by hand. `changed` must return soon; it is not called in
+        two threads at once.
+        """
+        ...
+
+    def campaign(self, office: str, candidate: str, lead: Callable[[Term], None]) -> Closing:
+        """Stand for an office; each time it is won, call `lead` with the term, in a thread of the campaign.
+
+        `lead` returns soon after `term.lost` is set; where it returns before, the office is given up. Then it is
+        stood for again, until it is closed: that sets `lost`, waits for `lead`, and gives the office up at once.
+        """
+        ...
+
+    def leader(self, office: str) -> tuple[str, int] | None:
+        """The candidate that leads and its epoch, as a fresh look says."""
+        ...
+
+    def close(self) -> None:
+        """Close everything that was made here, and let go of the connections."""
+        ...
+
+
+class Dispatches(Protocol):
+    """How a leader tells agents which attempts are theirs. One lost or repeated is harmless: the gate decides."""
+
+    def publish(self, dispatches: Sequence[Dispatch]) -> None:
+        """Returns when they are safe. Raises Unavailable; Unanswered where some may be there already."""
         ...
 
 
