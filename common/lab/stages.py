@@ -76,6 +76,11 @@ class StageSpec:
     boot: "Callable[[Settings, Callable[..., Redis]], Boot] | None" = None
     """Makes one life of an agent for this process; the callable makes clients, with the options of `connect`."""
 
+    @property
+    def package(self) -> str:
+        """The package that the stage is written in; its composition root is `__main__` there."""
+        return self.members.__module__.partition(".")[0]
+
 
 REDIS = MemberSpec("redis", "redis")
 SERVERS_ONLY = StageSpec(0, "only a Redis server", lambda _: (REDIS,))

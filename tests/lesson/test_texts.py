@@ -51,7 +51,7 @@ def test_a_lesson_has_a_text_for_all_that_it_speaks_of_and_for_nothing_else() ->
 
 
 def test_every_phrase_is_used_and_every_phrase_that_is_used_is_there() -> None:
-    used = {literal for literal in _literals() if re.fullmatch(r"(demo|verify|look|panel|column)\.\w+", literal)}
+    used = {literal for literal in _literals() if re.fullmatch(r"(demo|verify|look|diff|panel|column)\.\w+", literal)}
     # Made of the names of profiles, panels, columns and verdicts.
     used |= {f"demo.{name}" for name in ("embedded", "real")}
     used |= {f"panel.{name}" for name in ("tasks", "queues", "agents", "processes", "said")}
