@@ -1,5 +1,6 @@
 """What tasks write down themselves, which no bug of ours can gloss over: each start and end, and any overlap."""
 
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ class Line:
     what: str
     task_id: str
     attempt: int
+    pid: int = 0
+    at: float = 0.0
+    """Seconds on the clock of `uptime`."""
 
 
 class Journal:
@@ -22,22 +26,32 @@ class Journal:
         self._path.touch()
         self._locks = directory
 
-    def task(self, seconds: float | str = 0) -> str:
+    def task(self, seconds: float | str = 0, meanwhile: str = ":") -> str:
         """A command line that notes its start and its end, and whether another attempt of its task lives meanwhile.
 
-        `seconds` in between may be ENDLESS_AT_FIRST.
+        In between it does `meanwhile`, then sleeps; `seconds` may be ENDLESS_AT_FIRST.
 
         All that an attempt starts holds its lock, so it is free only when the last of it is gone.
         """
-        note = f'"$TASK_ID $TASK_ATTEMPT" >> {self._path}'
+        note = f'"$TASK_ID $TASK_ATTEMPT $$ $at" >> {self._path}'
+        now = "read at _ < /proc/uptime"
         return (
-            f"exec 9> {self._locks}/$TASK_ID.lock; flock -n 9 || echo overlap {note}; "
-            f"echo start {note}; sleep {seconds}; echo end {note}"
+            f"exec 9> {self._locks}/$TASK_ID.lock; {now}; flock -n 9 || echo overlap {note}; "
+            f"echo start {note}; {meanwhile}; sleep {seconds}; {now}; echo end {note}"
         )
+
+    @property
+    def daemon(self) -> str:
+        """A command that leaves something behind: it has a session of its own, nothing of its task's, and is adopted.
+
+        It notes its pid as "daemon" and holds the lock of the attempt that started it.
+        """
+        note = f"echo daemon $TASK_ID $TASK_ATTEMPT '$$' 0 >> {self._path}"
+        return f'env -i setsid sh -c "setsid sh -c \\"{note}; exec sleep 60\\" &" > /dev/null 2>&1'
 
     def lines(self) -> list[Line]:
         noted = (line.split() for line in self._path.read_text().splitlines())
-        return [Line(what, task_id, int(attempt)) for what, task_id, attempt in noted]
+        return [Line(what, task_id, int(attempt), int(pid), float(at)) for what, task_id, attempt, pid, at in noted]
 
     def starts(self) -> list[str]:
         """The ids of the tasks in the order in which they started."""
@@ -54,5 +68,10 @@ class Journal:
         """No two attempts of a task lived at the same time, and no attempt started twice."""
         lines = self.lines()
         assert [line for line in lines if line.what == "overlap"] == []
-        starts = Counter(line for line in lines if line.what == "start")
-        assert [line for line, times in starts.items() if times > 1] == []
+        starts = Counter((line.task_id, line.attempt) for line in lines if line.what == "start")
+        assert [start for start, times in starts.items() if times > 1] == []
+
+
+def uptime() -> float:
+    """Now, in seconds since this machine was started: the clock of the journal, and of when processes were."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,0 +1,79 @@
+"""What must be true when all is over: nothing lost, nothing twice at once, nothing left running."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.domain.status import Status
+from common.lab.task_processes import task_processes
+from common.lab.until import NotYet
+from tests.stage1.chaos.blows import AGENT, Seen
+from tests.stage1.desk import Desk
+from tests.stage1.journal import Journal, Line
+from tests.stage1.judging import breaches
+from tests.stage1.processes import gone
+
+DRAINED_WITHIN = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was judged, and each thing that is wrong as a sentence."""
+
+    tasks: int
+    starts: int
+    lost: int
+    overlaps: int
+    wrong: Sequence[str]
+
+
+def late(seen: Seen, limit: float) -> list[str]:
+    """What took longer than so many seconds."""
+    took = f"{seen.kind}: its tasks ran again {seen.again_after:.2f} s after it was back, not within {limit:g} s"
+    return [took] if seen.again_after > limit else []
+
+
+def judge(desk: Desk, journal: Journal, task_ids: Sequence[str], *, home: Path, max_lost: int) -> Verdict:
+    """Wait until all has ended, then compare all records of each task."""
+    wrong, lost = _ended(desk, task_ids)
+    lines = journal.lines()
+    if not lost:
+        wrong += [*_settled(desk), *_disagreeing(desk, lines, task_ids, max_lost)]
+    left = [process.pid for process in task_processes(home)] + [line.pid for line in lines if _alive_daemon(line)]
+    wrong += [f"{len(left)} processes of tasks are left"] if left else []
+    kinds = [line.what for line in lines]
+    return Verdict(len(task_ids), kinds.count("start"), lost, kinds.count("overlap"), wrong)
+
+
+def _ended(desk: Desk, task_ids: Sequence[str]) -> tuple[list[str], int]:
+    """What is wrong with their ends, and how many never came to theirs."""
+    try:
+        ends = [desk.ended(task_id, DRAINED_WITHIN) for task_id in task_ids]
+    except NotYet as error:
+        return [str(error)], len(task_ids) - desk.store.counts()[Status.SUCCESS]
+    bad = [task for task in ends if task.status is not Status.SUCCESS]
+    return [f"{task.task_id} is {task.status}: {task.result}" for task in bad], len(bad)
+
+
+def _settled(desk: Desk) -> list[str]:
+    try:
+        desk.settled(AGENT)
+    except AssertionError as error:
+        return [str(error)]
+    return []
+
+
+def _disagreeing(desk: Desk, lines: Iterable[Line], task_ids: Sequence[str], max_lost: int) -> Iterator[str]:
+    own: dict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        if line.what != "daemon":
+            own[line.task_id].append(line)
+    for task_id in task_ids:
+        history = desk.store.history(task_id)
+        for sentence in breaches(desk.task(task_id), history, own[task_id], max_lost=max_lost):
+            yield f"{task_id}: {sentence}"
+
+
+def _alive_daemon(line: Line) -> bool:
+    return line.what == "daemon" and not gone(line.pid)
