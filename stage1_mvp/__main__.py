@@ -4,199 +4,87 @@ redis-cli LPUSH queue:tasks '{…}'  →  intake  →  task:<id> PENDING  →  a
 """
 
 import logging
-import os
-import signal
-import socket
-import sys
-import threading
 from collections.abc import Callable
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
-from queue import SimpleQueue
 from typing import Any
 
 import click
 from redis import Redis
 
-from common import logs
-from common.clock import SystemClock
-from common.domain.errors import BadSetting, DtsError, Unavailable
-from common.domain.ids import Ids
-from common.domain.result import Reason
-from common.executors.best import BestEnclosures
+from common import logs, running
+from common.domain.errors import DtsError
 from common.executors.context import ExecutorContext
-from common.executors.enclosure import TaskLimits
-from common.executors.leftovers import kill_marked
 from common.executors.lookup import load_executors
+from common.running import Signals
 from common.service import Host
 from common.settings import Settings
-from common.store.keys import Keys
 from common.store.leases import Leases
-from common.store.tasks import Limits, TaskStore
-from common.transports.redis_client import connect, refuse_unfit
+from common.transports.redis_client import connect
 from common.transports.redis_list import RedisListQueue
 from stage1_mvp.agent import Agent
+from stage1_mvp.boot import Boot
 from stage1_mvp.control import Control
+from stage1_mvp.equipment import Equipment
 from stage1_mvp.inbox import SelfAssign
+from stage1_mvp.inherit import Inherit
 from stage1_mvp.intake import Intake, decode, encode
-from stage1_mvp.lease import Holder, LeaseKeeper
+from stage1_mvp.lease import LeaseKeeper
 from stage1_mvp.reporter import Reporter, StoreReport
-from stage1_mvp.runs import Runs
 from stage1_mvp.scans import Promote, Purge, Recover
-from stage1_mvp.spool import Spool
 from stage1_mvp.tether import Tether, tie
-from stage1_mvp.workplace import Workplace
 
 log = logging.getLogger("dts.agent")
-
-DIED = 70
-"""Exit code of an agent whose fence is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """What the outside tells the process: `stop` drains, `hurry` ends what still runs."""
-
-    stop: threading.Event = field(default_factory=threading.Event)
-    hurry: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True, slots=True)
-class Boot:
-    """One life of the agent, wired; `lost` is set when its lease can't be proved any more."""
-
-    lease: LeaseKeeper
-    workplace: Workplace
-    enclosures: BestEnclosures
-    host: Host
-    lost: threading.Event
-    clients: ExitStack
-
-    def begin(self, pause: Callable[[float], bool]) -> bool:
-        """Take the lease, then start all; returns False if `pause`, which waits about so many seconds, says to give up.
-
-        Raises DuplicateAgent.
-        """
-        if not self.lease.acquire(pause):
-            return False
-        self.enclosures.open()
-        self.workplace.open(self.enclosures.bases)
-        self.host.start()
-        return True
-
-    def end(self) -> None:
-        """Stop all in order, the lease last; waits for its running tasks as its settings say."""
-        self.host.stop()
-        self.enclosures.close()
-        self.workplace.remove()
-        self.clients.close()
-
-    def abandon(self) -> None:
-        """Stop as if the process had died: nothing is finished, and what its tasks started goes on."""
-        self.host.abandon()
-        self.workplace.leave()
 
 
 def compose(settings: Settings, client: Callable[..., Redis], signals: Signals, tether: Tether) -> Boot:
     """Wire one boot. `client` makes a client of the settings' Redis; it takes the options of `connect`."""
-    clock, keys = SystemClock(), Keys(settings.namespace)
-    ids = Ids(clock)
-    agent, boot = settings.agent, ids.new()
-    limits = Limits(pending=settings.pending_bound, lost=settings.max_lost, retention=settings.retention)
-    clients = ExitStack()
-
-    def connected(**options: Any) -> Redis:
-        return clients.enter_context(closing(client(**options)))
-
-    redis, claiming = connected(), connected(blocking=True)
-    store = TaskStore(redis, keys, limits)
-    workplace = Workplace((settings.work_dir or settings.home / "work") / agent, boot)
-    task_limits = TaskLimits(settings.task_memory, settings.task_processes)
-    enclosures = BestEnclosures(boot, tether.fence, task_limits, groups=settings.cgroups == "auto")
-    executors = load_executors(
-        settings.executors,
-        ExecutorContext(
-            work_dir=workplace.path,
-            passthrough=settings.env_passthrough,
-            grace=settings.grace,
-            python=settings.python or sys.executable,
-            enclosures=enclosures,
-        ),
-    )
-    runs, lost = Runs(), threading.Event()
-    report, spool = StoreReport(store, agent), Spool(settings.home / "spool" / agent, boot)
-
-    def end_this_boot() -> None:
-        # From here on another may start these tasks: nothing of them may go on, not even in a grace.
-        runs.end_all(Reason.FENCED)
-        lost.set()
-        kill_marked({"DTS_BOOT": boot}, spare=os.getpid())
-        if runs.wait_idle(settings.lease):
-            # Nor can anything start again: what is still granted is ended before it begins.
-            tether.nothing_runs()
-
-    def die() -> None:
-        # Nobody could end our tasks if we froze now. They end here; all else is as if we had been killed.
-        runs.fall_silent()
-        end_this_boot()
-        os._exit(DIED)
-
-    info: dict[str, str | int] = {
-        "host": socket.gethostname(),
-        "pid": tether.pid,
-        "slots": settings.slots,
-        "types": ",".join(executors),
-    }
-    answer_within = max(0.2, settings.lease / 10)
+    own = Equipment(settings, client, tether)
+    agent, boot, runs, clock = own.agent, own.boot, own.runs, own.clock
+    store, answer_within = own.store(own.connected()), max(0.2, settings.lease / 10)
     lease = LeaseKeeper(
-        Leases(connected(repeats=0, answer_within=answer_within), keys),
-        Holder(agent, boot, info, settings.lease),
+        Leases(own.connected(repeats=0, answer_within=answer_within), own.keys),
+        own.holder,
         clock,
         answer_within=answer_within,
-        lost=end_this_boot,
+        lost=own.end_all,
         promise=tether.promise,
     )
-    inbox = SelfAssign(TaskStore(claiming, keys, limits), claiming, agent, boot, held=runs.keys, clock=clock)
+    claiming = own.connected(blocking=True)
+    inbox = SelfAssign(own.store(claiming), claiming, agent, boot, held=runs.keys, clock=clock)
     pushed = RedisListQueue(
-        connected(blocking=True), keys, keys.tasks_queue, agent, ids=ids, encode=encode, decode=decode
+        own.connected(blocking=True), own.keys, own.keys.tasks_queue, agent, ids=own.ids, encode=encode, decode=decode
     )
+    report = StoreReport(store, agent)
+    inherit = Inherit(own.workplace, own.spool, report)
     host = Host(
         # Started from first to last, stopped from last to first: while tasks are drained, the lease is
         # renewed, cancels arrive and ends are reported.
         [
             lease,
-            Control(connected(), store, agent, runs, clock),
-            Reporter(runs, report, spool, clock, signals.hurry),
+            Control(own.connected(), store, agent, runs, clock),
+            Reporter(runs, report, own.spool, clock, signals.hurry),
             Purge(store, agent),
             Promote(store, agent),
-            Recover(store, agent, boot, workplace=workplace, replay=lambda: spool.replay(report)),
+            inherit,
+            Recover(store, agent, boot, inherit.done),
             Agent(
                 inbox,
                 runs,
-                executors,
+                own.executors,
                 slots=settings.slots,
                 drain=settings.drain,
                 stop=signals.stop,
                 hurry=signals.hurry,
             ),
-            Intake(pushed, store, agent, ids),
+            Intake(pushed, store, agent, own.ids),
         ],
         clock,
     )
-    tether.when_cut(die)
-    return Boot(lease, workplace, enclosures, host, lost, clients)
+    return Boot(own, lease, host, f"{settings.slots} slots, listening on queue:tasks")
 
 
 def run(settings: Settings, client: Callable[..., Redis], signals: Signals, tether: Tether) -> None:
     """Be an agent until `signals.stop`; an agent that lost its lease comes back as a new boot."""
-    while not signals.stop.is_set():
-        boot = compose(settings, client, signals, tether)
-        if not boot.begin(signals.stop.wait):
-            break
-        log.info("ready: %d slots, listening on queue:tasks", settings.slots, extra={"agent": settings.agent})
-        while not (signals.stop.wait(0.1) or boot.lost.is_set()):
-            pass
-        boot.end()
+    running.run(lambda: compose(settings, client, signals, tether), signals)
     log.info("stopped", extra={"agent": settings.agent})
 
 
@@ -228,50 +116,17 @@ def agent(*, fence: bool, **flags: Any) -> None:
     """
     try:
         settings = Settings.load(**flags)
-        if not settings.redis_url:
-            raise BadSetting("no Redis is named; set DTS_REDIS_URL or give --redis-url redis://127.0.0.1:6379/0")
         # What is wrong with them is said now, not when Redis can be reached at last.
-        connect(settings.redis_url).close()
+        running.check_redis(settings)
         load_executors(settings.executors, ExecutorContext(settings.home))
         tether = tie() if fence else Tether()
         logs.to_stderr(settings.log_level)
         signals = Signals()
-        _obey(signals)
-        _await_fit(settings, signals)
+        signals.obey()
+        running.await_fit(settings, signals, log)
         run(settings, lambda **options: connect(settings.redis_url, **options), signals, tether)
     except DtsError as error:
         raise click.ClickException(str(error)) from error
-
-
-def _await_fit(settings: Settings, signals: Signals) -> None:
-    """Wait for a Redis that is away; raises UnfitServer where it would lose tasks."""
-    said = False
-    while not signals.stop.is_set():
-        try:
-            with connect(settings.redis_url) as client:
-                refuse_unfit(client, settings.durability)
-            return
-        except Unavailable as error:
-            if not said:
-                log.warning("waiting: %s", error)
-            said = True
-            signals.stop.wait(0.3)
-
-
-def _obey(signals: Signals) -> None:
-    """The first SIGTERM or SIGINT sets `stop`, the second `hurry`."""
-    received: SimpleQueue[int] = SimpleQueue()
-
-    def pass_on() -> None:
-        received.get()
-        signals.stop.set()
-        received.get()
-        signals.hurry.set()
-
-    threading.Thread(target=pass_on, name="signals", daemon=True).start()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # Not Event.set here: the handler may run while the main thread holds that very event's lock.
-        signal.signal(number, lambda number, _: received.put(number))
 
 
 if __name__ == "__main__":

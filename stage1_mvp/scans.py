@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable
+import threading
 
 from common.domain.result import Reason
 from common.domain.status import Answer, Status
@@ -10,7 +10,6 @@ from common.executors.environment import mark_of
 from common.executors.leftovers import kill_marked
 from common.service import Service
 from common.store.tasks import BATCH, TaskStore
-from stage1_mvp.workplace import Workplace
 
 log = logging.getLogger("dts.scans")
 
@@ -20,23 +19,17 @@ UNDER_WAY = (Status.RUNNING, Status.DISPATCHED, Status.SCHEDULED)
 class Recover(Service):
     """Takes back what an earlier boot of this agent held: it is gone, and its lease with it.
 
-    What that boot had finished, but could not report, is reported first.
+    `inherited` is set when what that boot had finished, but could not report, is reported.
     """
 
     name = "recover"
 
-    def __init__(
-        self, store: TaskStore, agent: str, boot: str, *, workplace: Workplace, replay: Callable[[], None]
-    ) -> None:
-        self._store, self._agent, self._boot = store, agent, boot
-        self._workplace, self._replay = workplace, replay
-        self._begun = False
+    def __init__(self, store: TaskStore, agent: str, boot: str, inherited: threading.Event) -> None:
+        self._store, self._agent, self._boot, self._inherited = store, agent, boot, inherited
 
     def step(self) -> float:
-        if not self._begun:
-            self._workplace.clear()
-            self._replay()
-            self._begun = True
+        if not self._inherited.is_set():
+            return 0.05
         for status in UNDER_WAY:
             left = [
                 task

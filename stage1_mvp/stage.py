@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from common.domain.errors import BadSetting
-from common.lab.stages import REDIS, Boot, MemberSpec, Sizes, StageSpec
+from common.lab.stages import REDIS, MemberSpec, Sizes, StageSpec
 from stage1_mvp.tether import Tether, fenced
 
 if TYPE_CHECKING:
     from redis import Redis
 
     from common.lab.scenario import Scenario
+    from common.running import Boot
     from common.settings import Settings
 
 
@@ -33,8 +34,9 @@ def _scenario() -> "Scenario":
     return SCENARIO
 
 
-def _boot(settings: "Settings", client: "Callable[..., Redis]") -> Boot:
-    from stage1_mvp.__main__ import Signals, compose
+def _boot(settings: "Settings", client: "Callable[..., Redis]") -> "Boot":
+    from common.running import Signals
+    from stage1_mvp.__main__ import compose
 
     return compose(settings, client, Signals(), Tether())
 

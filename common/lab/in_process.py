@@ -25,9 +25,10 @@ from redis.retry import Retry
 
 from common.lab.errors import LabError, NoSuchMember, NoSuchStage, StartFailed, WouldNotStop, WrongState
 from common.lab.picture import SeenMember
-from common.lab.stages import USUAL, Boot, StageSpec
+from common.lab.stages import USUAL, StageSpec
 from common.lab.task_processes import task_processes
 from common.lab.until import NotYet, until
+from common.running import Boot
 from common.settings import Settings
 from common.transports.redis_client import CLIENT_OPTIONS
 

@@ -1,10 +1,9 @@
 """What a stage's system on one machine consists of; each stage says it by an entry point in `dts.stages`."""
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from common.lab.errors import NoSuchStage
 
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from common.lab.scenario import Scenario
+    from common.running import Boot
     from common.settings import Settings
 
 GROUP = "dts.stages"
@@ -37,27 +37,6 @@ class Sizes:
 
 
 USUAL = Sizes()
-
-
-class Boot(Protocol):
-    """One life of an agent, in this process."""
-
-    @property
-    def lost(self) -> threading.Event:
-        """Set when it can't prove its lease any more: it has to be ended, and another takes its place."""
-        ...
-
-    def begin(self, pause: Callable[[float], bool]) -> bool:
-        """Take the lease and start; returns False if `pause`, which waits about so many seconds, says to give up."""
-        ...
-
-    def end(self) -> None:
-        """Stop as a good agent does; waits for its running tasks."""
-        ...
-
-    def abandon(self) -> None:
-        """Stop as if the process had died; what its tasks started goes on."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from redis import Redis
 
 from common.domain.errors import DtsError
 from common.lab.until import until
+from common.running import Signals
 from common.settings import Settings
-from stage1_mvp.__main__ import Signals, run
+from stage1_mvp.__main__ import run
 from stage1_mvp.tether import Tether
 from tests.stage1.desk import WITHIN, Desk
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from common.lab.until import until
+from common.running import Signals
 from common.settings import Settings
-from stage1_mvp.__main__ import Boot, Signals, compose
+from stage1_mvp.__main__ import compose
+from stage1_mvp.boot import Boot
 from stage1_mvp.tether import Tether
 from tests.servers import RedisAt, ServerAt
 from tests.stage1.conftest import StartLiving
@@ -88,4 +90,4 @@ def test_all_that_was_begun_is_closed_in_order(
 
         monkeypatch.setattr(runner._service, "close", noted)
     boot.end()
-    assert closed == ["intake", "agent", "recover", "promote", "purge", "reporter", "control", "lease"]
+    assert closed == ["intake", "agent", "recover", "inherit", "promote", "purge", "reporter", "control", "lease"]
