@@ -7,7 +7,7 @@ ARGS ?=
 # Tests wait more than they compute: two at once, also on few cores.
 WORKERS ?= 2
 # The newest stage in the tree.
-N ?= $(lastword $(sort $(foreach stage,$(wildcard stage[1-9]*_*),$(firstword $(subst _, ,$(stage:stage%=%))))))
+N ?= $(lastword $(sort $(foreach stage,$(dir $(wildcard stage[1-9]*_*/scenario.py)),$(firstword $(subst _, ,$(stage:stage%=%))))))
 
 BIN := .venv/bin
 RUN := .venv/.ready-to-run

@@ -13,7 +13,7 @@ from common.transports.redis_client import redis_errors
 
 EXAMPLES = 5
 """Foreign keys that are named."""
-_TYPES = {Kind.LEASE: "hash", Kind.MOVING: "list", Kind.HELD: "hash"}
+_TYPES = {Kind.LEASE: "hash", Kind.HOLDING: "zset", Kind.MOVING: "list", Kind.HELD: "hash"}
 
 
 class KeyCheck:
@@ -63,5 +63,5 @@ class KeyCheck:
     def _meet(self, keys: Sequence[Key]) -> None:
         wrong = self.wrong_types({key.name: _TYPES[key.kind] for key in keys})
         for key in keys:
-            if key.name not in wrong:
+            if key.name not in wrong and key.kind is not Kind.HOLDING:
                 (self.agents if key.kind is Kind.LEASE else self.consumers).add(key.of)

@@ -16,6 +16,10 @@ class Kind(Enum):
     LOG = auto()
     REQUEST = auto()
     LEASE = auto()
+    HOLDING = auto()
+    """The tasks that an agent holds."""
+    INBOX = auto()
+    """An agent's queue, or what was taken off it."""
     MOVING = auto()
     HELD = auto()
     FIXED = auto()
@@ -33,6 +37,8 @@ class Key(NamedTuple):
 
 
 _TASK = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,127})(?::(history|log:\d+))?", re.ASCII)
+_AGENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63})(:tasks)?", re.ASCII)
+_INBOX = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63})(?::(?:dead|(?:moving|held):.+))?", re.ASCII)
 _PARTS = {None: Kind.TASK, "history": Kind.HISTORY}
 
 
@@ -43,9 +49,9 @@ class KeySpace:
         queue = keys.tasks_queue
         self._namespace = keys.namespace
         self._task_prefix = keys.task_prefix
+        self._agent_prefix, self._inbox_prefix = keys.agent(""), keys.agent_queue("")
         self._prefixes = {
             keys.request(""): Kind.REQUEST,
-            keys.agent(""): Kind.LEASE,
             keys.moving(queue, ""): Kind.MOVING,
             keys.held(queue, ""): Kind.HELD,
         }
@@ -67,10 +73,21 @@ class KeySpace:
             return Key(name, Kind.FIXED)
         if name.startswith(self._task_prefix):
             return self._of_task(name)
+        if name.startswith(self._agent_prefix):
+            return self._of_agent(name)
+        if name.startswith(self._inbox_prefix):
+            match = _INBOX.fullmatch(name, len(self._inbox_prefix))
+            return Key(name, Kind.INBOX, match[1]) if match else Key(name, Kind.FOREIGN)
         for prefix, kind in self._prefixes.items():
             if name.startswith(prefix) and name != prefix:
                 return Key(name, kind, name.removeprefix(prefix))
         return Key(name, Kind.FOREIGN)
+
+    def _of_agent(self, name: str) -> Key:
+        match = _AGENT.fullmatch(name, len(self._agent_prefix))
+        if match is None:
+            return Key(name, Kind.FOREIGN)
+        return Key(name, Kind.HOLDING if match[2] else Kind.LEASE, match[1])
 
     def _of_task(self, name: str) -> Key:
         match = _TASK.fullmatch(name, len(self._task_prefix))

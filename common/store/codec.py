@@ -1,7 +1,7 @@
 """Between a task and its hash, whose every field is text that a person can read."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from common.domain.errors import CorruptTask
@@ -55,6 +55,22 @@ def task_of(fields: dict[str, str]) -> Task:
         )
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise CorruptTask(f"task {fields.get('taskId', '?')!r} can't be read back: {_wrong(fields, error)}") from error
+
+
+BRIEF = (
+    *("taskId", "name", "type", "status", "attempt", "requestId", "createdAt", "updatedAt", "failures", "lost"),
+    *("timeout", "retries", "retryDelay", "outputLimit", "onAgentLost"),
+)
+"""The fields of a task that an assignment may depend on: all but what it runs and what became of it."""
+
+
+def brief_of(task_id: str, values: Sequence[str]) -> Task:
+    """A task of the values of its BRIEF fields, its content left out; one that can't be read is an ordinary one."""
+    fields = {name: value for name, value in zip(BRIEF, values, strict=True) if value}
+    try:
+        return task_of(fields | {"taskId": task_id, "content": ""})
+    except CorruptTask:
+        return Task(task_id, TaskSpec(content="unreadable"), Status.PENDING)
 
 
 _NEEDED = (

@@ -12,8 +12,10 @@
     queue:tasks:held           hash     <consumer> suffix; message id -> body, taken and not yet settled
     queue:tasks:dead           list     JSON {"id", "at", "reason", "body"} of messages nobody could read
     queue:pending              zset     ids of the tasks ready to be taken, by the time they became so (ms)
+    queue:agent:<agentId>      list     messages on the attempts that are this agent's (and :moving, :held, :dead)
     queue:delayed              zset     ids of the tasks that wait for a retry, by the time it is due (ms)
     bell:pending               list     at most one element; rung when something became ready
+    agent:<agentId>:tasks      zset     ids of the tasks this agent holds, by the time they were given to it (ms)
     agent:<agentId>            hash     an agent's lease (boot, host, pid, slots, types, startedAt); expires
     control:<agentId>          channel  ids of tasks that this agent should end; a hint, the hash is the truth
     leader:epoch               string   the newest scheduler term seen
@@ -60,6 +62,12 @@ class Keys:
 
     def agent(self, agent_id: str) -> str:
         return f"{self.namespace}agent:{agent_id}"
+
+    def held_tasks(self, agent_id: str) -> str:
+        return f"{self.agent(agent_id)}:tasks"
+
+    def agent_queue(self, agent_id: str) -> str:
+        return f"{self.namespace}queue:agent:{agent_id}"
 
     def control(self, agent_id: str) -> str:
         return f"{self.control_prefix}{agent_id}"

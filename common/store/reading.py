@@ -99,6 +99,13 @@ class TaskReader:
                 pipe.hgetall(self.keys.agent(name))
             return dict(zip(names, pipe.execute(), strict=True))
 
+    def held(self, agent_ids: Sequence[str]) -> list[int]:
+        """How many tasks each of these agents holds, in the order asked for."""
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for agent_id in agent_ids:
+                pipe.zcard(self.keys.held_tasks(agent_id))
+            return pipe.execute()
+
     def in_status(self, status: Status, limit: int) -> list[Task]:
         """Up to `limit` tasks that have been longest in that status, oldest first."""
         with redis_errors():

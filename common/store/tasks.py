@@ -16,7 +16,7 @@ from common.domain.ids import Ids
 from common.domain.result import Reason, Result, failure
 from common.domain.status import Answer, Status
 from common.domain.task import Submission, Task
-from common.store.codec import fields_of, task_of
+from common.store.codec import BRIEF, brief_of, fields_of, task_of
 from common.store.keys import Keys
 from common.store.reading import TaskReader
 from common.store.scripts import Scripts
@@ -140,6 +140,15 @@ class TaskStore(TaskReader):
         if spoilt:
             self.report(spoilt, agent)
         return granted
+
+    def ready(self, limit: int = BATCH) -> list[Task]:
+        """Up to `limit` tasks that are ready, longest waiting first, without what they are to run.
+
+        The queue is only a hint: `assign` says whether they still wait. One that can't be read is told as a
+        task of the ordinary kind, for an agent to find out: nothing may block those behind it.
+        """
+        answers = self._scripts.call("ready", "", [self.keys.pending, self.keys.task_prefix], [limit, *BRIEF])
+        return [brief_of(task_id, values) for task_id, *values in answers]
 
     def assign(self, assignments: Sequence[Assignment], by: str, epoch: int) -> list[tuple[Answer, int]]:
         """Leader: PENDING -> SCHEDULED; answers with the attempt each task is now at."""

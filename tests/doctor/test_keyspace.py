@@ -15,6 +15,8 @@ KINDS = {
     "task:<taskId>:log:<n>": Kind.LOG,
     "request:<requestId>": Kind.REQUEST,
     "agent:<agentId>": Kind.LEASE,
+    "agent:<agentId>:tasks": Kind.HOLDING,
+    "queue:agent:<agentId>": Kind.INBOX,
     "queue:tasks:moving": Kind.MOVING,
     "queue:tasks:held": Kind.HELD,
 }
@@ -46,6 +48,8 @@ def test_a_key_tells_whom_it_is_of() -> None:
     assert read("n:task:log:1").kind is Kind.FOREIGN
     assert read("n:request:a:b c").of == "a:b c"
     assert read("n:agent:a").of == "a"
+    assert read("n:agent:a:tasks").of == "a"
+    assert [read(f"n:queue:agent:a{rest}").of for rest in ("", ":held:a", ":moving:a", ":dead")] == ["a"] * 4
     assert read("n:queue:tasks:held:a:b").of == "a:b"
 
 
@@ -53,7 +57,17 @@ def test_a_key_tells_whom_it_is_of() -> None:
     "name",
     [
         *("", "x", "task:", "task:a b", "task:a:", "task:a:log:", "task:a:log:x", "task:a:logs", "task:a:history:1"),
-        *("task:-a", "task:" + "a" * 129, "request:", "agent:", "queue:tasks:held:", "tasks:DANCING", "TASK:a"),
+        *(
+            "task:-a",
+            "task:" + "a" * 129,
+            "request:",
+            "agent:",
+            "agent:a:b",
+            "queue:agent:a:b",
+            "queue:tasks:held:",
+            "tasks:DANCING",
+            "TASK:a",
+        ),
     ],
 )
 def test_no_other_key_is_taken_for_one_of_dts(name: str) -> None:

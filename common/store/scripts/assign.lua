@@ -16,7 +16,12 @@ local function assign(task, history, lease, id, agent, boot, why)
   if not attempt then
     forget_id(KEYS[9], id)
     return { 'NOT_FOUND', 0 }
-  elseif final[status] then
+  end
+  if status ~= 'PENDING' then
+    -- The queue is only a hint: what stands in it wrongly would come up again and again.
+    redis.call('ZREM', KEYS[9], id)
+  end
+  if final[status] then
     return { 'TERMINAL', attempt }
   elseif status == 'SCHEDULED' and found[3] == agent and found[4] == boot then
     return { 'SAME', attempt }

@@ -1,0 +1,1 @@
+"""Stage 2: several agents, and schedulers that elect one of them to give the tasks out."""

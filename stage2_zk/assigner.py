@@ -1,0 +1,110 @@
+"""Assigner: gives ready tasks to agents. Mark first, then tell: SCHEDULED in the store is what can't be lost."""
+
+import logging
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from common.contracts import Dispatches
+from common.domain.messages import Dispatch
+from common.domain.task import Task
+from common.failpoints import failpoint
+from common.service import Service
+from common.store.tasks import Assignment, Attempt, TaskStore
+from stage2_zk.live import LiveAgent
+from stage2_zk.tenure import Tenure
+
+log = logging.getLogger("dts.assigner")
+
+LIMIT = 200
+"""Tasks that one step gives out at most."""
+LISTEN = 0.5
+"""Seconds that one step waits for the bell, so that the end of a term is seen soon."""
+LOOK_AGAIN = 0.02
+"""Seconds until the next look for room, while all agents are full."""
+
+Strategy = Callable[[Task, Sequence[LiveAgent]], LiveAgent]
+
+
+class Given(NamedTuple):
+    """An attempt, and whose it is."""
+
+    agent: str
+    boot: str
+    task_id: str
+    attempt: int
+
+
+class Assigner(Service):
+    """Assign, publish, mark as dispatched; each a batch. `bell` waits until something became ready.
+
+    What was assigned and could not be published is published before anything else is assigned. If that is
+    never done, because this leader dies, the scan for what is stuck does it.
+    """
+
+    name = "assigner"
+
+    def __init__(
+        self,
+        store: TaskStore,
+        dispatches: Dispatches,
+        tenure: Tenure,
+        *,
+        agents: Callable[[], Sequence[LiveAgent]],
+        strategy: Strategy,
+        bell: Callable[[float], bool],
+    ) -> None:
+        self._store, self._dispatches, self._tenure = store, dispatches, tenure
+        self._agents, self._strategy, self._bell = agents, strategy, bell
+        self._untold: list[Given] = []
+
+    def step(self) -> float:
+        if self._untold:
+            self._tell()
+        ready = self._store.ready(LIMIT)
+        if not ready:
+            self._bell(LISTEN)
+            return 0
+        chosen = self._choose(ready)
+        if not chosen:
+            return LOOK_AGAIN
+        failpoint("C4")
+        answers = self._store.assign(chosen, self._tenure.by, self._tenure.epoch)
+        failpoint("C5")
+        self._tenure.heed(answer for answer, _ in answers)
+        self._untold = [
+            Given(one.agent, one.boot, one.task_id, attempt)
+            for one, (answer, attempt) in zip(chosen, answers, strict=True)
+            if answer.done
+        ]
+        self._tell()
+        return 0
+
+    def _choose(self, ready: Sequence[Task]) -> list[Assignment]:
+        agents = list(self._agents())
+        for agent, held in zip(agents, self._store.held([agent.agent for agent in agents]), strict=True):
+            agent.held = held
+        chosen = []
+        for task in ready:
+            room = [agent for agent in agents if agent.held < agent.slots]
+            if not room:
+                break
+            agent = self._strategy(task, room)
+            agent.held += 1
+            chosen.append(Assignment(task.task_id, agent.agent, agent.boot))
+        return chosen
+
+    def _tell(self) -> None:
+        if not self._untold:
+            return
+        given = sorted(self._untold)
+        self._dispatches.publish(
+            [
+                Dispatch(agent, boot, [(one.task_id, one.attempt) for one in attempts])
+                for (agent, boot), attempts in groupby(given, key=lambda one: (one.agent, one.boot))
+            ]
+        )
+        failpoint("C7")
+        self._untold = []
+        attempts = [Attempt(one.task_id, one.attempt) for one in given]
+        self._tenure.heed(self._store.dispatched(attempts, self._tenure.by, self._tenure.epoch))
