@@ -1,12 +1,12 @@
-"""What may be swapped, on one page: queues and registries, executors and output, inboxes and reports.
+"""What may be swapped, on one page: queues and registries, strategies, executors and output, inboxes and reports.
 
 Every implementation runs the same contract tests (tests/contracts/). All calls are synchronous,
 every wait is bounded, and what is said here is not said again at the implementations.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from common.domain.messages import Dispatch
@@ -139,6 +139,78 @@ class Dispatches(Protocol):
     def publish(self, dispatches: Sequence[Dispatch]) -> None:
         """Returns when they are safe. Raises Unavailable; Unanswered where some may be there already."""
         ...
+
+
+@dataclass(eq=False, slots=True, weakref_slot=True)
+class Candidate:
+    """One boot of an agent, as the scheduler's pool sees it. Others only read it, and may keep notes by it."""
+
+    agent: str
+    boot: str
+    slots: int
+    weight: float = 1.0
+    """How much of the work it should get, beside others; above 0."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    types: frozenset[str] = frozenset()
+    """The types of task that it runs; empty where it does not say."""
+    held: int = 0
+    """Tasks that it has been given and that have not ended, as far as is known."""
+    window: int = 0
+    """Tasks that it may hold beyond its slots."""
+    shut: str = ""
+    """Why it gets nothing new, like "drained"; empty while it may."""
+    turn: int = 0
+    """When it was last chosen, counted in choices of the pool; 0 where it never was."""
+
+    @property
+    def room(self) -> int:
+        """How many more tasks it may be given now; may be below 0."""
+        return 0 if self.shut else self.slots + self.window - self.held
+
+    @property
+    def load(self) -> float:
+        """Tasks held for each slot."""
+        return self.held / self.slots
+
+
+class Candidates(Protocol):
+    """The agents that a task may go to: each fits it and has room. In the order of their ids; never none.
+
+    The same object for all tasks that ask the same of an agent, kept up to date between choices: a strategy that
+    takes one by number, by id or by `least` need not look at all of them, and costs no more where they are many.
+    Used by one thread.
+    """
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Candidate: ...
+    def __iter__(self) -> Iterator[Candidate]: ...
+
+    @property
+    def members(self) -> Sequence[Candidate]:
+        """All that fit, those too that have no room now; another object whenever one came or went."""
+        ...
+
+    def get(self, agent: str) -> Candidate | None:
+        """The one of this id, if it fits and has room."""
+        ...
+
+    def least(self, by: Callable[[Candidate], Any]) -> Candidate:
+        """The one for which `by` is least; of equals, any.
+
+        Cheap where it is asked by the same function each time. What that function says of a candidate may rise
+        between choices, and may fall only with what stands in the candidate itself.
+        """
+        ...
+
+
+class Strategy(Protocol):
+    """Chooses the agent of a task. Called in one thread, once for each task; must return soon and not wait.
+
+    It may have a text `because`, which says in the decision why one was chosen; `{load}`, `{weight}` and the
+    like in it are the candidate's.
+    """
+
+    def __call__(self, task: Task, candidates: Candidates, /) -> Candidate: ...
 
 
 class Cancellation(Protocol):
