@@ -46,7 +46,7 @@ class Journal:
 
         It notes its pid as "daemon" and holds the lock of the attempt that started it.
         """
-        note = f"echo daemon $TASK_ID $TASK_ATTEMPT '$$' 0 >> {self._path}"
+        note = f"read at _ < /proc/uptime; echo daemon $TASK_ID $TASK_ATTEMPT '$$ $at' >> {self._path}"
         return f'env -i setsid sh -c "setsid sh -c \\"{note}; exec sleep 60\\" &" > /dev/null 2>&1'
 
     def lines(self) -> list[Line]:

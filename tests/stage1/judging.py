@@ -23,6 +23,15 @@ def breaches(task: Task, history: Sequence[Entry], lines: Sequence[Line], *, max
     ]
 
 
+def run_again(history: Sequence[Entry], attempt: int) -> list[str]:
+    """What is wrong with the end of an attempt whose result was on its agent's disk: it is stored, not run again."""
+    verbs = [entry["verb"] for entry in history if entry["attempt"] == attempt]
+    return [
+        *(f"attempt {attempt} was taken back although its end was known" for verb in verbs if verb == "requeue"),
+        *([] if "report" in verbs else [f"the end of attempt {attempt} was known, and was never stored"]),
+    ]
+
+
 def _final_is_final(history: Sequence[Entry]) -> list[str]:
     return [f"I4: {after['verb']} after {before['to']}" for before, after in pairwise(history) if _left(before, after)]
 

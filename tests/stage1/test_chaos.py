@@ -46,7 +46,7 @@ def test_what_is_wrong_with_the_records_is_told(
     assert failed in "\n".join(verdict.wrong)
 
     with notes.open("a") as file:
-        file.write(f"start {good} 1 1 0.0\noverlap {good} 2 1 0.0\ndaemon {good} 1 1 0.0\n")
+        file.write(f"start {good} 1 1 0.0\noverlap {good} 2 1 0.0\ndaemon {good} 1 1 9e9\n")
     verdict = judge(person, journal, [good], home=tmp_path, max_lost=3)
     assert verdict.overlaps == 1
     told = "\n".join(verdict.wrong)

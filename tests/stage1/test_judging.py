@@ -1,13 +1,16 @@
 """The judge sees each breach, so that its silence means something."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from common.domain.status import Status
 from common.domain.task import Task, TaskSpec
+from tests.stage1.guards import GUARDS, ROOT, Guard
 from tests.stage1.journal import Line
-from tests.stage1.judging import breaches
+from tests.stage1.judging import breaches, run_again
 
 
 def entries(*steps: str) -> list[dict[str, Any]]:
@@ -65,3 +68,20 @@ def test_nothing_is_said_of_a_good_life(case: tuple[int, int, tuple[str, ...], t
 @pytest.mark.parametrize("expected", BAD)
 def test_a_breach_is_told(expected: str) -> None:
     assert expected in "\n".join(judged(*BAD[expected]))
+
+
+def test_a_known_end_that_is_not_stored_is_told() -> None:
+    assert run_again(entries(SUBMIT, *RUN, f"{DONE} 1"), 1) == []
+    assert run_again(entries(SUBMIT, *RUN, FAILED, *AGAIN, f"{DONE} 2"), 1) == []
+    taken_back, never_stored = run_again(entries(SUBMIT, *RUN, LOST, *AGAIN, f"{DONE} 2"), 1)
+    assert "taken back" in taken_back
+    assert "never stored" in never_stored
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
+def test_every_guard_that_is_switched_off_at_length_stands_where_it_is_looked_for(guard: Guard, tmp_path: Path) -> None:
+    there = tmp_path / guard.file
+    there.parent.mkdir(parents=True)
+    shutil.copy(ROOT / guard.file, there)
+    guard.switch_off(tmp_path)
+    assert all((ROOT / test.partition("::")[0]).exists() for test in guard.tests)

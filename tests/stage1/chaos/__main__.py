@@ -35,7 +35,7 @@ SLOTS = 6
 @click.option("--freezes", type=click.IntRange(0), default=10, show_default=True, help="How often it is frozen.")
 @click.option("--lease", type=click.FloatRange(0.5, 60), default=1.5, show_default=True, help="T, in seconds.")
 @click.option("--slack", type=click.FloatRange(0), default=1, show_default=True, help="Beside T, to run again.")
-@click.option("--rate", type=click.FloatRange(1), default=30, show_default=True, help="Short tasks a second beside.")
+@click.option("--rate", type=click.FloatRange(1), default=20, show_default=True, help="Short tasks a second beside.")
 @click.option("--profile", type=click.Choice(["embedded", "real"]), default="real", show_default=True)
 @click.option("--seed", type=int, help="Plays the same blows in the same order.  [default: another each time]")
 def chaos(*, kills: int, freezes: int, lease: float, slack: float, rate: float, profile: str, seed: int | None) -> None:

@@ -8,7 +8,7 @@ from tests.stage1.journal import Journal
 
 EVERY = 0.1
 """Seconds between two pushes."""
-SHORT = (0, 0, 0.01, 0.05, 0.2)
+SHORT = (0, 0, 0.01, 0.05)
 """Seconds that tasks take beside what it takes to start them."""
 
 

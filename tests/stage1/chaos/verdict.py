@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.domain.status import Status
+from common.lab.processes import find
 from common.lab.task_processes import task_processes
 from common.lab.until import NotYet
-from tests.stage1.chaos.blows import AGENT, Seen
+from tests.stage1.chaos.blows import AGENT, TICKS, Seen
 from tests.stage1.desk import Desk
 from tests.stage1.journal import Journal, Line
 from tests.stage1.judging import breaches
-from tests.stage1.processes import gone
 
 DRAINED_WITHIN = 60.0
 
@@ -76,4 +76,6 @@ def _disagreeing(desk: Desk, lines: Iterable[Line], task_ids: Sequence[str], max
 
 
 def _alive_daemon(line: Line) -> bool:
-    return line.what == "daemon" and not gone(line.pid)
+    """Whether the very process that wrote it lives: its pid may have been given out again."""
+    process = find(line.pid)
+    return line.what == "daemon" and process is not None and process.alive() and process.started <= line.at * TICKS + 1
