@@ -38,6 +38,12 @@ class Settings(BaseModel):
         default_factory=lambda: 2 * (os.cpu_count() or 1), ge=1, le=10_000, description="tasks an agent runs at once"
     )
     lease: float = Field(15.0, ge=0.5, le=600, description="how long an agent may be silent before it counts as lost")
+    zookeeper: str = Field(
+        "", description="ZooKeeper, like zk1:2181,zk2:2181/dts; where unset, Redis tells who lives and who leads"
+    )
+    session: float = Field(
+        10.0, ge=1, le=600, description="how long a silent agent or scheduler counts as present with those who watch"
+    )
     drain: float = Field(60.0, ge=0, description="how long a stopping agent waits for its running tasks")
     grace: float = Field(5.0, ge=0, le=300, description="between TERM and KILL when a task is ended")
     retention: float = Field(7 * 86_400.0, ge=86_400, description="how long final tasks are kept; a day at least")

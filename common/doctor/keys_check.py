@@ -13,7 +13,15 @@ from common.transports.redis_client import redis_errors
 
 EXAMPLES = 5
 """Foreign keys that are named."""
-_TYPES = {Kind.LEASE: "hash", Kind.HOLDING: "zset", Kind.MOVING: "list", Kind.HELD: "hash"}
+_TYPES = {
+    Kind.LEASE: "hash",
+    Kind.HOLDING: "zset",
+    Kind.MOVING: "list",
+    Kind.HELD: "hash",
+    Kind.MEMBERS: "zset",
+    Kind.INFOS: "hash",
+    Kind.OFFICE: "hash",
+}
 
 
 class KeyCheck:
@@ -62,6 +70,7 @@ class KeyCheck:
 
     def _meet(self, keys: Sequence[Key]) -> None:
         wrong = self.wrong_types({key.name: _TYPES[key.kind] for key in keys})
+        met = {Kind.LEASE: self.agents, Kind.MOVING: self.consumers, Kind.HELD: self.consumers}
         for key in keys:
-            if key.name not in wrong and key.kind is not Kind.HOLDING:
-                (self.agents if key.kind is Kind.LEASE else self.consumers).add(key.of)
+            if key.name not in wrong and key.kind in met:
+                met[key.kind].add(key.of)

@@ -22,6 +22,9 @@ class Kind(Enum):
     """An agent's queue, or what was taken off it."""
     MOVING = auto()
     HELD = auto()
+    MEMBERS = auto()
+    INFOS = auto()
+    OFFICE = auto()
     FIXED = auto()
     """There is one of it, such as queue:pending."""
     FOREIGN = auto()
@@ -29,7 +32,7 @@ class Kind(Enum):
 
 
 class Key(NamedTuple):
-    """A key as found: what it is, and the task, request, agent or consumer that it is of."""
+    """A key as found: what it is, and the task, request, agent, consumer, group or office that it is of."""
 
     name: str
     kind: Kind
@@ -39,6 +42,7 @@ class Key(NamedTuple):
 _TASK = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,127})(?::(history|log:\d+))?", re.ASCII)
 _AGENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63})(:tasks)?", re.ASCII)
 _INBOX = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63})(?::(?:dead|(?:moving|held):.+))?", re.ASCII)
+_GROUP = re.compile(r"([^:]+)(:info)?")
 _PARTS = {None: Kind.TASK, "history": Kind.HISTORY}
 
 
@@ -50,10 +54,12 @@ class KeySpace:
         self._namespace = keys.namespace
         self._task_prefix = keys.task_prefix
         self._agent_prefix, self._inbox_prefix = keys.agent(""), keys.agent_queue("")
+        self._registry_prefix = keys.registry("")[0]
         self._prefixes = {
             keys.request(""): Kind.REQUEST,
             keys.moving(queue, ""): Kind.MOVING,
             keys.held(queue, ""): Kind.HELD,
+            keys.office(""): Kind.OFFICE,
         }
         self.types = {
             **dict.fromkeys([keys.all, *map(keys.index, Status), keys.pending, keys.delayed], "zset"),
@@ -78,6 +84,8 @@ class KeySpace:
         if name.startswith(self._inbox_prefix):
             match = _INBOX.fullmatch(name, len(self._inbox_prefix))
             return Key(name, Kind.INBOX, match[1]) if match else Key(name, Kind.FOREIGN)
+        if name.startswith(self._registry_prefix):
+            return self._of_group(name)
         for prefix, kind in self._prefixes.items():
             if name.startswith(prefix) and name != prefix:
                 return Key(name, kind, name.removeprefix(prefix))
@@ -88,6 +96,12 @@ class KeySpace:
         if match is None:
             return Key(name, Kind.FOREIGN)
         return Key(name, Kind.HOLDING if match[2] else Kind.LEASE, match[1])
+
+    def _of_group(self, name: str) -> Key:
+        match = _GROUP.fullmatch(name, len(self._registry_prefix))
+        if match is None:
+            return Key(name, Kind.FOREIGN)
+        return Key(name, Kind.INFOS if match[2] else Kind.MEMBERS, match[1])
 
     def _of_task(self, name: str) -> Key:
         match = _TASK.fullmatch(name, len(self._task_prefix))

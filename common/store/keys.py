@@ -19,6 +19,10 @@
     agent:<agentId>            hash     an agent's lease (boot, host, pid, slots, types, startedAt); expires
     control:<agentId>          channel  ids of tasks that this agent should end; a hint, the hash is the truth
     leader:epoch               string   the newest scheduler term seen
+    registry:<group>           zset     members of a group, by when they count as gone (ms)
+    registry:<group>:info      hash     member -> what it says of itself, JSON
+    registry:<group>:changed   channel  a member came or went; a hint
+    office:<office>            hash     who leads (candidate, token, epoch), until when (ms); the epoch is kept
 
 One optional namespace stands before all of them (`Keys("{s1}:")`), so that several platforms can
 share a server, or several shards a cluster.
@@ -71,6 +75,14 @@ class Keys:
 
     def control(self, agent_id: str) -> str:
         return f"{self.control_prefix}{agent_id}"
+
+    def registry(self, group: str) -> list[str]:
+        """The members of a group, what they say of themselves, and the channel."""
+        members = f"{self.namespace}registry:{group}"
+        return [members, f"{members}:info", f"{members}:changed"]
+
+    def office(self, office: str) -> str:
+        return f"{self.namespace}office:{office}"
 
     def moving(self, queue: str, consumer: str) -> str:
         return f"{queue}:moving:{consumer}"

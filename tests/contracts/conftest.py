@@ -13,6 +13,7 @@ from common.domain.ids import Ids
 from common.store.keys import Keys
 from common.transports.memory import MemoryBroker, MemoryQueue
 from common.transports.redis_list import RedisListQueue
+from tests.contracts.places import FakePlace, MemoryPlace, Place, RedisPlace, ZooKeeperPlace
 from tests.servers import RedisAt
 
 
@@ -76,6 +77,24 @@ def line(request: pytest.FixtureRequest) -> Iterator[Line]:
     served: RedisAt = request.getfixturevalue("redis_of")(request.param)
     yield RedisLine(served, Keys())
     served.empty()
+
+
+@pytest.fixture(params=["memory", "fake", "real", "zookeeper"])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    made = _place(request)
+    with made.at_the_end:
+        yield made
+
+
+def _place(request: pytest.FixtureRequest) -> MemoryPlace | FakePlace | RedisPlace | ZooKeeperPlace:
+    match request.param:
+        case "memory":
+            return MemoryPlace()
+        case "zookeeper":
+            return ZooKeeperPlace(request.getfixturevalue("zookeeper").member("zookeeper").port)
+        case kind:
+            served = request.getfixturevalue("redis_of")(kind)
+            return FakePlace(served) if kind == "fake" else RedisPlace(served)
 
 
 def encode(body: Any) -> bytes:

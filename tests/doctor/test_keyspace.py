@@ -19,6 +19,9 @@ KINDS = {
     "queue:agent:<agentId>": Kind.INBOX,
     "queue:tasks:moving": Kind.MOVING,
     "queue:tasks:held": Kind.HELD,
+    "registry:<group>": Kind.MEMBERS,
+    "registry:<group>:info": Kind.INFOS,
+    "office:<office>": Kind.OFFICE,
 }
 """Those of which there are many; of all others there is one."""
 
@@ -51,6 +54,7 @@ def test_a_key_tells_whom_it_is_of() -> None:
     assert read("n:agent:a:tasks").of == "a"
     assert [read(f"n:queue:agent:a{rest}").of for rest in ("", ":held:a", ":moving:a", ":dead")] == ["a"] * 4
     assert read("n:queue:tasks:held:a:b").of == "a:b"
+    assert read("n:registry:live-agents:info").of == "live-agents"
 
 
 @pytest.mark.parametrize(
@@ -68,6 +72,7 @@ def test_a_key_tells_whom_it_is_of() -> None:
             "tasks:DANCING",
             "TASK:a",
         ),
+        *("registry:", "registry::info", "registry:g:x", "registry:g:info:x", "office:"),
     ],
 )
 def test_no_other_key_is_taken_for_one_of_dts(name: str) -> None:
