@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Protocol
 
+from common import logs
 from common.domain.errors import BadSetting, Unavailable
 from common.settings import Settings
 from common.transports.redis_client import connect, refuse_unfit
@@ -66,6 +67,15 @@ def run(boot: Callable[[], Boot], signals: Signals) -> None:
         while not (signals.stop.wait(0.1) or current.lost.is_set()):
             pass
         current.end()
+
+
+def start(settings: Settings, log: logging.Logger) -> Signals:
+    """Be a process from here on: log to stderr, obey signals, wait for a Redis that is fit. Raises UnfitServer."""
+    logs.to_stderr(settings.log_level)
+    signals = Signals()
+    signals.obey()
+    await_fit(settings, signals, log)
+    return signals
 
 
 def check_redis(settings: Settings) -> None:

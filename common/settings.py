@@ -34,6 +34,11 @@ class Settings(BaseModel):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
         description="the agent's id; two live agents never share one",
     )
+    scheduler: str = Field(
+        default_factory=lambda: socket.gethostname() or "scheduler",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="the scheduler's id; two live schedulers never share one",
+    )
     slots: int = Field(
         default_factory=lambda: 2 * (os.cpu_count() or 1), ge=1, le=10_000, description="tasks an agent runs at once"
     )

@@ -10,18 +10,15 @@ from typing import Any
 import click
 from redis import Redis
 
-from common import logs, running
-from common.domain.errors import DtsError
-from common.executors.context import ExecutorContext
-from common.executors.lookup import load_executors
+from common import running
 from common.running import Signals
 from common.service import Host
 from common.settings import Settings
 from common.store.leases import Leases
-from common.transports.redis_client import connect
 from common.transports.redis_list import RedisListQueue
 from stage1_mvp.agent import Agent
 from stage1_mvp.boot import Boot
+from stage1_mvp.command import agent_options, be_agent
 from stage1_mvp.control import Control
 from stage1_mvp.equipment import Equipment
 from stage1_mvp.inbox import SelfAssign
@@ -30,7 +27,7 @@ from stage1_mvp.intake import Intake, decode, encode
 from stage1_mvp.lease import LeaseKeeper
 from stage1_mvp.reporter import Reporter, StoreReport
 from stage1_mvp.scans import Promote, Purge, Recover
-from stage1_mvp.tether import Tether, tie
+from stage1_mvp.tether import Tether
 
 log = logging.getLogger("dts.agent")
 
@@ -94,14 +91,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--id", "agent", help="The agent's id; two live agents never share one.  [default: the host's name]")
-@click.option("--redis-url", help="The Redis that holds the tasks.  [default: $DTS_REDIS_URL]")
-@click.option("--slots", type=int, help="Tasks run at once.  [default: twice the cores]")
-@click.option("--lease", type=float, help="Seconds of silence after which the agent counts as lost.  [default: 15]")
-@click.option("--drain", type=float, help="Seconds that a stopping agent waits for its running tasks.  [default: 60]")
-@click.option("--task-memory", help="How much memory a task may use, like 512MiB.  [default: no limit]")
-@click.option("--task-processes", type=int, help="How many processes a task may have.  [default: no limit]")
-@click.option("--fence/--no-fence", default=True, help="Whether a parent process ends its tasks when it can't.")
+@agent_options
 def agent(*, fence: bool, **flags: Any) -> None:
     """Run the agent: takes tasks pushed into queue:tasks and runs them.
 
@@ -114,19 +104,7 @@ def agent(*, fence: bool, **flags: Any) -> None:
       DTS_REDIS_URL=redis://127.0.0.1:6379/0 python -m stage1_mvp agent --id agent-1
       redis-cli LPUSH queue:tasks '{"name":"hello","type":"SHELL","content":"echo hi"}'
     """
-    try:
-        settings = Settings.load(**flags)
-        # What is wrong with them is said now, not when Redis can be reached at last.
-        running.check_redis(settings)
-        load_executors(settings.executors, ExecutorContext(settings.home))
-        tether = tie() if fence else Tether()
-        logs.to_stderr(settings.log_level)
-        signals = Signals()
-        signals.obey()
-        running.await_fit(settings, signals, log)
-        run(settings, lambda **options: connect(settings.redis_url, **options), signals, tether)
-    except DtsError as error:
-        raise click.ClickException(str(error)) from error
+    be_agent(run, fence=fence, **flags)
 
 
 if __name__ == "__main__":

@@ -39,3 +39,4 @@ class Boot:
     def abandon(self) -> None:
         self.host.abandon()
         self._own.workplace.leave()
+        self._own.clients.close()

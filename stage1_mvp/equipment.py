@@ -6,11 +6,13 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
 
 from common.clock import SystemClock
+from common.contracts import Info
 from common.domain.ids import Ids
 from common.domain.result import Reason
 from common.executors.best import BestEnclosures
@@ -60,12 +62,11 @@ class Equipment:
         )
         self.runs, self.lost = Runs(), threading.Event()
         self._lease = settings.lease
-        info: dict[str, str | int] = {
-            "host": socket.gethostname(),
-            "pid": tether.pid,
-            "slots": settings.slots,
-            "types": ",".join(self.executors),
-        }
+        started = datetime.fromtimestamp(self.clock.time(), UTC).isoformat(timespec="milliseconds")
+        about: dict[str, str | int] = {"host": socket.gethostname(), "pid": tether.pid, "slots": settings.slots}
+        self.about: Info = {"boot": self.boot, **about, "types": list(self.executors), "startedAt": started}
+        """What this boot says of itself to those who watch."""
+        info = {**about, "types": ",".join(self.executors)}
         self.holder = Holder(self.agent, self.boot, info, settings.lease)
         tether.when_cut(self._die)
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 
 def _members(sizes: Sizes) -> Sequence[MemberSpec]:
+    if sizes.schedulers is not None:
+        raise BadSetting("stage 1 has no scheduler: its agent takes tasks for itself; that is what stage 2 adds")
     if sizes.agents not in (None, 1):
         raise BadSetting(
             f"stage 1 has one agent, not {sizes.agents}: it takes its tasks for itself, and nothing there could share "
@@ -34,7 +36,7 @@ def _scenario() -> "Scenario":
     return SCENARIO
 
 
-def _boot(settings: "Settings", client: "Callable[..., Redis]") -> "Boot":
+def _boot(_: str, settings: "Settings", client: "Callable[..., Redis]") -> "Boot":
     from common.running import Signals
     from stage1_mvp.__main__ import compose
 

@@ -64,7 +64,7 @@ def tie() -> Tether:
         return Tether(socket.socket(fileno=int(number)))
     if not sys.platform.startswith("linux"):
         return Tether()
-    return os.execv(sys.executable, fenced([sys.executable, "-m", "stage1_mvp", *sys.argv[1:]]))  # noqa: S606
+    return os.execv(sys.executable, fenced([sys.executable, *sys.orig_argv[1:]]))  # noqa: S606
 
 
 def fenced(command: list[str]) -> list[str]:

@@ -26,6 +26,11 @@ LOOK_AGAIN = 0.02
 Strategy = Callable[[Task, Sequence[LiveAgent]], LiveAgent]
 
 
+def least_held(_: Task, agents: Sequence[LiveAgent]) -> LiveAgent:
+    """The agent that holds the least for each of its slots."""
+    return min(agents, key=lambda one: one.held / one.slots)
+
+
 class Given(NamedTuple):
     """An attempt, and whose it is."""
 

@@ -43,12 +43,14 @@ def _members(_: click.Context, __: click.Parameter, incomplete: str) -> list[str
     type=click.Choice(["embedded", "real"]),
     default="embedded",
     show_default=True,
-    help="embedded: servers that pip can install, else those of this machine. real: those of this machine.",
+    help="embedded: servers that pip can install, else those of this machine. real: those of this machine, and "
+    "ZooKeeper where the stage has it.",
 )
 @click.option(
     "--agents", type=click.IntRange(1, 100), metavar="K", help="How many agents; a stage has its usual number."
 )
-def up(stage: str, detach: bool, profile: str, agents: int | None) -> None:
+@click.option("--schedulers", type=click.IntRange(1, 20), metavar="K", help="How many schedulers, from stage 2 on.")
+def up(stage: str, detach: bool, profile: str, agents: int | None, schedulers: int | None) -> None:
     """Start the whole of STAGE on this machine, on free ports, with its state under $DTS_HOME (.dts).
 
     It stays in the foreground, tells what becomes of its members, and ends them all at Ctrl-C; with -d it
@@ -60,6 +62,7 @@ def up(stage: str, detach: bool, profile: str, agents: int | None) -> None:
       dts up 1 -d                    then: dts submit 'echo hi' --wait
       eval "$(dts env)"              for redis-cli -u "$DTS_REDIS_URL"
       DTS_SLOTS=8 dts up 1           an agent that runs eight tasks at once
+      dts up 2 --agents 5            several agents, and two schedulers of which one leads
 
     Exit codes: 0 up, or ended by Ctrl-C · 1 a member did not start (its log is shown, nothing is left) ·
     2 wrong usage, or a home that can't be written · 4 already up in this home · 5 no server on this machine.
@@ -70,7 +73,7 @@ def up(stage: str, detach: bool, profile: str, agents: int | None) -> None:
 
     home = _home()
     with explained(), ExitStack() as until_the_end:
-        spec, sizes = stage_of(stage), Sizes(agents)
+        spec, sizes = stage_of(stage), Sizes(agents, schedulers)
         if detach:
             with starting(home) as told:
                 cluster = Cluster.up(home, spec, profile, sizes=sizes, told=told)

@@ -193,7 +193,8 @@ class Cluster:
     def _claim(self, stage: StageSpec, profile: str, sizes: Sizes, env: Mapping[str, str] | None) -> None:
         """Take the home for this stage, with nothing started in it yet."""
         settings = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)} | dict(env or {})
-        members = [Member(spec.name, spec.role, list(spec.argv)) for spec in stage.members(sizes)]
+        wanted = [spec for spec in stage.members(sizes) if profile == Profile.REAL or not spec.real]
+        members = [Member(spec.name, spec.role, list(spec.argv)) for spec in wanted]
         self._home.claim(State(stage.number, stage.title, Profile(profile), str(Path.cwd()), settings, members))
 
     def _guarded(self) -> Guard:

@@ -1,6 +1,6 @@
-"""A stage in this one process: agents in threads, on a Redis that is only pretended; their tasks are real processes.
+"""A stage in this one process: its roles in threads, on a Redis that is only pretended; tasks are real processes.
 
-A killed agent is one whose connections break and whose loops never come round again; then its tasks' processes are
+A killed role is one whose connections break and whose loops never come round again; then its tasks' processes are
 killed, as its fence does. Needs the extra `fake`.
 """
 
@@ -14,6 +14,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from redis.retry import Retry
 
 from common.lab.errors import LabError, NoSuchMember, NoSuchStage, StartFailed, WouldNotStop, WrongState
 from common.lab.picture import SeenMember
-from common.lab.stages import USUAL, StageSpec
+from common.lab.stages import USUAL, MemberSpec, StageSpec
 from common.lab.task_processes import task_processes
 from common.lab.until import NotYet, until
 from common.running import Boot
@@ -53,25 +54,25 @@ class InProcessWorld:
         self._server = FakeServer()
         self._redis_state = "running"
         self._log = _Lines()
-        self._agents = {
-            member.name: _Agent(stage, _settings(settings, member.name, self.home), self._server)
+        self._roles = {
+            member.name: _Role(stage, member.role, _settings(settings, member, self.home), self._server)
             for member in stage.members(USUAL)
-            if member.role == "agent"
+            if member.argv
         }
         self.redis = _Line(self._server).client()
 
     def start_all(self) -> None:
-        """Start every agent; returns when all of them are ready."""
+        """Start every role; returns when all of them are ready."""
         self._log.open()
-        for agent in self._agents.values():
-            agent.start()
+        for role in self._roles.values():
+            role.start()
 
     def members(self) -> Sequence[SeenMember]:
-        agents = (
-            SeenMember(name, "agent", os.getpid() if agent.state == "running" else 0, agent.state)
-            for name, agent in self._agents.items()
+        roles = (
+            SeenMember(name, role.role, os.getpid() if role.state == "running" else 0, role.state)
+            for name, role in self._roles.items()
         )
-        return [SeenMember(REDIS, REDIS, 0, self._redis_state), *agents]
+        return [SeenMember(REDIS, REDIS, 0, self._redis_state), *roles]
 
     def said(self, member: str) -> Sequence[str]:
         return self._log.lines()
@@ -82,16 +83,16 @@ class InProcessWorld:
         if name == REDIS:
             self._redis_state = FAULTS[kind]
             self._server.connected = kind == "start"
-        elif name in self._agents:
-            self._agents[name].fault(kind)
+        elif name in self._roles:
+            self._roles[name].fault(kind)
         else:
-            raise NoSuchMember(f"there is no {name!r} here; members: {', '.join([REDIS, *self._agents])}")
+            raise NoSuchMember(f"there is no {name!r} here; members: {', '.join([REDIS, *self._roles])}")
 
     def close(self) -> None:
         """Leave nothing: no thread that works, no process, no file."""
-        for agent in self._agents.values():
+        for role in self._roles.values():
             with contextlib.suppress(LabError):
-                agent.fault("kill")
+                role.fault("kill")
         self._log.close()
         # Twice, as a process shows no environment in the moment in which it becomes another program.
         for _ in range(2):
@@ -113,19 +114,21 @@ def _kill_tasks(home: Path) -> int:
     return len(left)
 
 
-class _Agent:
-    """One agent through all its lives."""
+class _Role:
+    """One agent or scheduler through all its lives."""
 
-    def __init__(self, stage: StageSpec, settings: Settings, server: FakeServer) -> None:
+    def __init__(self, stage: StageSpec, role: str, settings: Settings, server: FakeServer) -> None:
         if stage.boot is None:
             raise NoSuchStage(f"stage {stage.number} can't be run in one process")
-        self._make, self._settings, self._server = stage.boot, settings, server
+        self.role, self._settings, self._server = role, settings, server
+        self._name = settings.home.name
+        self._make = partial(stage.boot, role)
         self.state = "stopped"
 
     def fault(self, kind: str) -> None:
         """Do one of kill, stop, start."""
         if (self.state == "running") == (kind == "start"):
-            raise WrongState(f"can't {kind} {self._settings.agent}: it is {self.state}")
+            raise WrongState(f"can't {kind} {self._name}: it is {self.state}")
         {"kill": self._kill, "stop": self._stop, "start": self.start}[kind]()
 
     def start(self) -> None:
@@ -136,7 +139,7 @@ class _Agent:
             # One that finds Redis away waits for it; that is all it can do.
             until(lambda: self._life.begun.is_set() or not self._server.connected, within=WITHIN)
         except NotYet as late:
-            raise StartFailed(f"{self._settings.agent} is not ready after {WITHIN:g} s") from late
+            raise StartFailed(f"{self._name} is not ready after {WITHIN:g} s") from late
 
     def _stop(self) -> None:
         self._life.stop.set()
@@ -152,7 +155,7 @@ class _Agent:
     def _ended(self) -> None:
         self._life.thread.join(WITHIN)
         if self._life.thread.is_alive():
-            raise WouldNotStop(f"{self._settings.agent} has not ended after {WITHIN:g} s")
+            raise WouldNotStop(f"{self._name} has not ended after {WITHIN:g} s")
 
 
 class _Life:
@@ -163,7 +166,7 @@ class _Life:
         self._line = _Line(server)
         self._killed = False
         self.stop, self.begun = threading.Event(), threading.Event()
-        self.thread = threading.Thread(target=self._live, name=f"life of {settings.agent}", daemon=True)
+        self.thread = threading.Thread(target=self._live, name=f"life of {settings.home.name}", daemon=True)
 
     def kill(self) -> None:
         self._killed = True
@@ -236,5 +239,6 @@ class _Lines(logging.Handler):
             logging.getLogger(name).removeHandler(self)
 
 
-def _settings(given: Mapping[str, str], agent: str, home: Path) -> Settings:
-    return Settings.load(given, agent=agent, home=home / agent, redis_url="redis://in-this-process")
+def _settings(given: Mapping[str, str], member: MemberSpec, home: Path) -> Settings:
+    name = {member.role: member.name}
+    return Settings.load(given, home=home / member.name, redis_url="redis://in-this-process", **name)

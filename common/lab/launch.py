@@ -1,6 +1,7 @@
 """How a member is started: its command, its environment, and how one sees that it is ready."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from common.domain.errors import Unavailable
@@ -37,6 +38,8 @@ def environment(home: Home, state: State, member: Member) -> dict[str, str]:
     inherited = [name for name in given.get("DTS_ENV_PASSTHROUGH", "").split(",") if name]
     return {
         **given,
+        # Servers of other clusters are none of this one's business.
+        **{server.setting: "" for server in SERVERS.values()},
         **addresses(state),
         "DTS_HOME": str(home.data / member.name),
         "DTS_ENV_PASSTHROUGH": ",".join([*inherited, MARK]),
@@ -55,10 +58,13 @@ def ready_within(state: State, member: Member) -> float:
 
 
 def ready(home: Home, state: State, member: Member) -> bool:
-    """Whether a running member does its work: a server answers, an agent holds its lease."""
+    """Whether a running member does its work: a server answers, an agent holds its lease, a scheduler is present."""
     if is_server(member):
         return answers(home, state, member) or not _quorum_runs(state, member)
-    return member.role != "agent" or not _redis_runs(state) or _holds_lease(state, member)
+    if not all(_runs(state, role) for role in SERVERS):
+        # What is started while a server of its own is away waits for it, and that is all it can do.
+        return True
+    return {"agent": _holds_lease, "scheduler": _is_present}.get(member.role, _is_there)(state, member)
 
 
 def answers(home: Home, state: State, member: Member) -> bool:
@@ -83,9 +89,29 @@ def _quorum_runs(state: State, member: Member) -> bool:
     return len(peers) == 1 or 2 * sum(peer.state == "running" for peer in peers) > len(peers)
 
 
-def _redis_runs(state: State) -> bool:
-    # An agent that is started while its Redis is away waits for it, and that is all it can do.
-    return any(member.role == "redis" and member.state == "running" for member in state.members)
+def _runs(state: State, role: str) -> bool:
+    peers = _peers(state, role)
+    return not peers or any(peer.state == "running" for peer in peers)
+
+
+def _is_there(_: State, __: Member) -> bool:
+    return True
+
+
+def _is_present(state: State, member: Member) -> bool:
+    from common.clock import SystemClock
+    from common.registries.choose import registry_of
+    from common.transports.redis_client import connect
+
+    known = settings(state)
+    registry = registry_of(known, partial(connect, known.redis_url), SystemClock())
+    try:
+        present = registry.members(f"live-{member.role}s")
+        return present.get(member.name, {}).get("pid") == member.pid
+    except Unavailable:
+        return False
+    finally:
+        registry.close()
 
 
 def _holds_lease(state: State, member: Member) -> bool:

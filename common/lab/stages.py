@@ -27,6 +27,8 @@ class MemberSpec:
     name: str
     role: str
     argv: tuple[str, ...] = ()
+    real: bool = False
+    """Whether it is there only with the profile `real`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Sizes:
     """How many of each role are wanted; None is what the stage usually has."""
 
     agents: int | None = None
+    schedulers: int | None = None
 
 
 USUAL = Sizes()
@@ -52,8 +55,8 @@ class StageSpec:
     members: Callable[[Sizes], Sequence[MemberSpec]]
     scenario: "Callable[[], Scenario] | None" = None
     """Gives its lesson; imported only when somebody wants to see it."""
-    boot: "Callable[[Settings, Callable[..., Redis]], Boot] | None" = None
-    """Makes one life of an agent for this process; the callable makes clients, with the options of `connect`."""
+    boot: "Callable[[str, Settings, Callable[..., Redis]], Boot] | None" = None
+    """Makes one life of a role for this process; the callable makes clients, with the options of `connect`."""
 
     @property
     def package(self) -> str:
@@ -62,6 +65,7 @@ class StageSpec:
 
 
 REDIS = MemberSpec("redis", "redis")
+ZOOKEEPER = MemberSpec("zookeeper", "zookeeper", real=True)
 SERVERS_ONLY = StageSpec(0, "only a Redis server", lambda _: (REDIS,))
 """For tests that want a private real server, and for people who want one to play with."""
 

@@ -1,16 +1,20 @@
 """Which registry a process uses, by its settings."""
 
+from collections.abc import Callable
+
+from redis import Redis
+
 from common.clock import Clock
 from common.contracts import Registry
 from common.settings import Settings
 from common.store.keys import Keys
-from common.transports.redis_client import connect
 
 
-def registry_of(settings: Settings, clock: Clock) -> Registry:
+def registry_of(settings: Settings, client: Callable[..., Redis], clock: Clock) -> Registry:
     """The registry in ZooKeeper where DTS_ZOOKEEPER names one, else the one of leases in Redis.
 
-    Nothing is waited for. Raises BadSetting where a setting names no server.
+    `client` makes a client of the settings' Redis; it takes the options of `connect`. Nothing is waited
+    for. Raises BadSetting where a setting names no server.
     """
     if settings.zookeeper:
         # Only who uses ZooKeeper pays for loading its client.
@@ -20,5 +24,5 @@ def registry_of(settings: Settings, clock: Clock) -> Registry:
     from common.registries.redis_lease import RedisLeaseRegistry
 
     # Several tries to renew fit into a lease.
-    redis = connect(settings.redis_url, repeats=1, answer_within=max(0.2, settings.session / 10))
+    redis = client(repeats=1, answer_within=max(0.2, settings.session / 10))
     return RedisLeaseRegistry(redis, Keys(settings.namespace), settings.session, clock)

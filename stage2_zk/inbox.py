@@ -1,0 +1,117 @@
+"""DispatchInbox: an agent's work as its leader tells it. Messages are hints; the start gate alone grants."""
+
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+
+from common.clock import Clock
+from common.contracts import Queue
+from common.domain.messages import Dispatch
+from common.domain.status import Status
+from common.domain.task import Task
+from common.failpoints import failpoint
+from common.store.tasks import Attempt, TaskStore
+
+log = logging.getLogger("dts.inbox")
+
+MESSAGES = 100
+"""Messages that are taken at once; each may tell of many tasks."""
+LOOK_EVERY = 2.0
+"""Seconds between two looks at the store for what no message told of, and for grants whose answer was lost."""
+REMEMBERED = 10_000
+"""Attempts that are known to have been granted to this boot already; as many as may be told of twice."""
+WAITING = (Status.SCHEDULED, Status.DISPATCHED)
+
+
+class DispatchInbox:
+    """Takes what a leader dispatched to this boot, and asks at the gate before anything runs.
+
+    `held` gives the (task id, attempt) pairs that the agent has. What was meant for another boot is dropped, and
+    so is what this boot was granted before. Called from one thread.
+    """
+
+    def __init__(
+        self,
+        queue: Queue[Dispatch],
+        store: TaskStore,
+        agent: str,
+        boot: str,
+        *,
+        held: Callable[[], set[tuple[str, int]]],
+        clock: Clock,
+    ) -> None:
+        self._queue, self._store = queue, store
+        self._agent, self._boot, self._held = agent, boot, held
+        self._clock = clock
+        self._told: deque[tuple[str, int]] = deque()
+        """What may be ours, not yet asked for at the gate."""
+        self._granted: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._look_at = 0.0
+
+    def take(self, limit: int, timeout: float) -> Sequence[Task]:
+        if self._clock.monotonic() >= self._look_at:
+            self._look()
+            self._look_at = self._clock.monotonic() + LOOK_EVERY
+        if len(self._told) < limit:
+            self._listen(0 if self._told else timeout)
+        return self._ask(limit) if self._told else []
+
+    def _listen(self, timeout: float) -> None:
+        messages = self._queue.take(MESSAGES, timeout)
+        if messages:
+            failpoint("C8")
+        for message in messages:
+            if message.body.boot == self._boot:
+                self._note(message.body.tasks)
+        # A message is only a hint: what is lost with this process is found in the store by the next look.
+        if messages:
+            self._queue.ack()
+
+    def _note(self, attempts: Sequence[tuple[str, int]]) -> None:
+        for attempt in attempts:
+            if attempt not in self._granted and attempt not in self._told:
+                self._told.append(attempt)
+
+    def _ask(self, limit: int) -> list[Task]:
+        asked = [self._told[place] for place in range(min(limit, len(self._told)))]
+        # Where no answer comes they stay, and are asked for again: the gate answers the same asker the same.
+        answers = self._store.start([Attempt(*attempt) for attempt in asked], self._agent, self._boot)
+        failpoint("C10")
+        for _ in asked:
+            self._told.popleft()
+        granted = []
+        for attempt, (answer, task) in zip(asked, answers, strict=True):
+            if task:
+                granted.append(task)
+                self._remember(attempt)
+            else:
+                log.info("not started: %s", answer, extra={"task_id": attempt[0], "attempt": attempt[1]})
+        return granted
+
+    def _remember(self, attempt: tuple[str, int]) -> None:
+        self._granted[attempt] = None
+        if len(self._granted) > REMEMBERED:
+            self._granted.popitem(last=False)
+
+    def _look(self) -> None:
+        """Find what is ours in the store and what no message told of.
+
+        What runs there and is not held was granted in an answer that never came, or to a Redis that then lost its
+        last second: the next attempt runs it, for this one may have run. No question is under way meanwhile.
+        """
+        # What is held first: a task that ends in between is then still counted as held.
+        known = self._held() | set(self._told)
+        ours = [task for status in (*WAITING, Status.RUNNING) for task in self._ours(status)]
+        unseen = [task for task in ours if (task.task_id, task.attempt) not in known]
+        spent = [t for t in unseen if t.status is Status.RUNNING or (t.task_id, t.attempt) in self._granted]
+        self._note([(task.task_id, task.attempt) for task in unseen if task not in spent])
+        for task, (answer, after) in zip(spent, self._store.requeue(spent, "STUCK", self._agent), strict=True):
+            if answer.done:
+                log.warning(
+                    "granted, but not known here: now %s",
+                    after,
+                    extra={"task_id": task.task_id, "attempt": task.attempt},
+                )
+
+    def _ours(self, status: Status) -> list[Task]:
+        return [task for task in self._store.in_status(status, limit=100_000) if task.boot == self._boot]

@@ -1,0 +1,66 @@
+"""Presence: an agent is seen by schedulers for as long as it wants work."""
+
+import logging
+import threading
+
+from common.contracts import Info, Registration, Registry
+from common.domain.status import Answer, Status
+from common.domain.task import Task
+from common.service import Service
+from common.store.tasks import TaskStore
+from stage2_zk.live import GROUP
+
+log = logging.getLogger("dts.presence")
+
+HAND_BACK_EVERY = 0.1
+"""Seconds between two looks, of an agent that stops, at what it was given all the same."""
+NOT_STARTED = (Status.SCHEDULED, Status.DISPATCHED)
+
+
+class Presence(Service):
+    """Registers the agent; when `stop` is set it takes it off, and hands back what the agent has not started.
+
+    It must run while running tasks are drained, and be closed after the lease can't be had any more by a task.
+    """
+
+    name = "presence"
+
+    def __init__(
+        self, registry: Registry, store: TaskStore, agent: str, boot: str, *, info: Info, stop: threading.Event
+    ) -> None:
+        self._registry, self._store = registry, store
+        self._agent, self._boot, self._info, self._stop = agent, boot, info, stop
+        self._registration: Registration | None = None
+
+    @property
+    def proved_until(self) -> float:
+        """Until when, by the monotonic clock, schedulers certainly see this boot as present."""
+        return self._registration.proved_until if self._registration else 0.0
+
+    def step(self) -> float:
+        if not self._stop.is_set():
+            if self._registration is None:
+                self._registration = self._registry.register(GROUP, self._agent, self._info)
+            self._stop.wait(HAND_BACK_EVERY)
+            return 0
+        # First what we have: to leave may take a while where the registry is away.
+        self._hand_back()
+        self._leave()
+        return HAND_BACK_EVERY
+
+    def close(self) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._registration:
+            self._registration.close()
+            self._registration = None
+
+    def _hand_back(self) -> None:
+        left = [task for status in NOT_STARTED for task in self._ours(status)]
+        for task, (answer, after) in zip(left, self._store.requeue(left, "STUCK", self._agent), strict=True):
+            if answer is Answer.OK:
+                log.info("handed back: now %s", after, extra={"task_id": task.task_id, "attempt": task.attempt})
+
+    def _ours(self, status: Status) -> list[Task]:
+        return [task for task in self._store.in_status(status, limit=100_000) if task.boot == self._boot]

@@ -1,0 +1,68 @@
+"""SchedulerBoot: one life of a scheduler process, from when it begins to stand for the office until it is gone."""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from typing import Any
+
+from redis import Redis
+
+from common.clock import SystemClock
+from common.domain.ids import Ids
+from common.registries.choose import registry_of
+from common.service import Service
+from common.settings import Settings
+from common.store.keys import Keys
+from common.store.tasks import Limits, TaskStore
+from stage2_zk.scheduler import Scheduler
+from stage2_zk.tenure import Tenure
+
+log = logging.getLogger("dts.scheduler")
+
+GROUP = "live-schedulers"
+
+
+class SchedulerBoot:
+    """What a scheduler has, whoever leads. `client` makes a client of the settings' Redis, as `connect` does."""
+
+    def __init__(self, settings: Settings, client: Callable[..., Redis]) -> None:
+        self._settings, self._client = settings, client
+        self.clock, self.keys = SystemClock(), Keys(settings.namespace)
+        self.ids = Ids(self.clock)
+        self.lost = threading.Event()
+        """Never set: a scheduler that has to step down stands again."""
+        self._clients = ExitStack()
+        self.registry = registry_of(settings, client, self.clock)
+        self._clients.callback(self.registry.close)
+
+    def connected(self, **options: Any) -> Redis:
+        """A client of its own, closed in the end."""
+        return self._clients.enter_context(closing(self._client(**options)))
+
+    def store(self, redis: Redis) -> TaskStore:
+        """The tasks, by that client."""
+        known = self._settings
+        return TaskStore(redis, self.keys, Limits(known.pending_bound, known.max_lost, retention=known.retention))
+
+    def serve(self, duties: Callable[[Tenure], Sequence[Service]]) -> None:
+        """`duties` makes what is done in one term."""
+        self._scheduler = Scheduler(self.registry, self._settings.scheduler, duties, self.clock)
+
+    def begin(self, pause: Callable[[float], bool]) -> bool:
+        name = self._settings.scheduler
+        about = {"boot": self.ids.new(), "host": socket.gethostname(), "pid": os.getpid()}
+        self.registry.register(GROUP, name, about)
+        self._scheduler.start()
+        log.info("ready: stands for election", extra={"scheduler": name})
+        return True
+
+    def end(self) -> None:
+        self._scheduler.stop()
+        self._clients.close()
+
+    def abandon(self) -> None:
+        # Whoever calls this has cut the lines: nothing can be given up any more, and so nothing is.
+        self.end()

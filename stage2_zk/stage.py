@@ -1,0 +1,44 @@
+"""Stage 2 as `dts up 2` runs it: Redis, agents, schedulers, and with the profile `real` ZooKeeper."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from common.lab.stages import REDIS, ZOOKEEPER, MemberSpec, Sizes, StageSpec
+from stage1_mvp.tether import Tether, fenced
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from common.running import Boot
+    from common.settings import Settings
+
+AGENTS, SCHEDULERS = 3, 2
+
+
+def _members(sizes: Sizes) -> Sequence[MemberSpec]:
+    schedulers = [f"scheduler-{number + 1}" for number in range(sizes.schedulers or SCHEDULERS)]
+    agents = [f"agent-{number + 1}" for number in range(sizes.agents or AGENTS)]
+    return [
+        REDIS,
+        ZOOKEEPER,
+        *(MemberSpec(name, "scheduler", tuple(_command("scheduler", name))) for name in schedulers),
+        # Behind its fence from the start: a process that first becomes the fence would load everything twice.
+        *(MemberSpec(name, "agent", tuple(fenced(_command("agent", name)))) for name in agents),
+    ]
+
+
+def _command(role: str, name: str) -> list[str]:
+    return [sys.executable, "-m", "stage2_zk", role, "--id", name]
+
+
+def _boot(role: str, settings: "Settings", client: "Callable[..., Redis]") -> "Boot":
+    from common.running import Signals
+    from stage2_zk.__main__ import compose_agent, compose_scheduler
+
+    if role == "scheduler":
+        return compose_scheduler(settings, client)
+    return compose_agent(settings, client, Signals(), Tether())
+
+
+STAGE = StageSpec(2, "several agents, and schedulers of which one leads", _members, boot=_boot)
