@@ -76,8 +76,8 @@ class SelfAssign:
         held = self._held()
         unseen = [
             task
-            for task in self._store.in_status(Status.RUNNING, limit=100_000)
-            if task.boot == self._boot and (task.task_id, task.attempt) not in held
+            for task in self._store.with_agent(self._agent, limit=100_000)
+            if task.status is Status.RUNNING and task.boot == self._boot and (task.task_id, task.attempt) not in held
         ]
         for task, (answer, after) in zip(unseen, self._store.requeue(unseen, "STUCK", self._agent), strict=True):
             if answer is Answer.OK:

@@ -5,15 +5,13 @@ import os
 import threading
 
 from common.domain.result import Reason
-from common.domain.status import Answer, Status
+from common.domain.status import Answer
 from common.executors.environment import mark_of
 from common.executors.leftovers import kill_marked
 from common.service import Service
 from common.store.tasks import BATCH, TaskStore
 
 log = logging.getLogger("dts.scans")
-
-UNDER_WAY = (Status.RUNNING, Status.DISPATCHED, Status.SCHEDULED)
 
 
 class Recover(Service):
@@ -30,23 +28,18 @@ class Recover(Service):
     def step(self) -> float:
         if not self._inherited.is_set():
             return 0.05
-        for status in UNDER_WAY:
-            left = [
-                task
-                for task in self._store.in_status(status, limit=10_000)
-                if task.agent == self._agent and task.boot != self._boot
-            ]
-            for task in left:
-                # Its commands must be gone before another attempt may start.
-                kill_marked(mark_of(task), spare=os.getpid())
-            answers = self._store.requeue(left, Reason.AGENT_LOST, self._agent)
-            for task, (answer, after) in zip(left, answers, strict=True):
-                if answer is Answer.OK:
-                    log.warning(
-                        "taken back from an earlier boot: now %s",
-                        after,
-                        extra={"task_id": task.task_id, "attempt": task.attempt},
-                    )
+        left = [task for task in self._store.with_agent(self._agent) if task.boot != self._boot]
+        for task in left:
+            # Its commands must be gone before another attempt may start.
+            kill_marked(mark_of(task), spare=os.getpid())
+        answers = self._store.requeue(left, Reason.AGENT_LOST, self._agent)
+        for task, (answer, after) in zip(left, answers, strict=True):
+            if answer is Answer.OK:
+                log.warning(
+                    "taken back from an earlier boot: now %s",
+                    after,
+                    extra={"task_id": task.task_id, "attempt": task.attempt},
+                )
         return 2.0
 
 

@@ -38,6 +38,8 @@ from stage2_zk.assigner import Assigner, least_held
 from stage2_zk.inbox import DispatchInbox
 from stage2_zk.live import Live
 from stage2_zk.presence import Presence
+from stage2_zk.scans.lost import Lost
+from stage2_zk.scans.stuck import Stuck
 from stage2_zk.scheduler_boot import SchedulerBoot
 from stage2_zk.tenure import Tenure
 
@@ -109,6 +111,8 @@ def compose_scheduler(settings: Settings, client: Callable[..., Redis]) -> Sched
         pushed = RedisListQueue(taking, keys, keys.tasks_queue, "leader", ids=own.ids, encode=encode, decode=decode)
         return [
             live,
+            Lost(store, own.registry, tenure, agents=live.agents),
+            Stuck(store, dispatches, tenure),
             Promote(store, tenure.by),
             Purge(store, tenure.by),
             Intake(pushed, store, tenure.by, own.ids),

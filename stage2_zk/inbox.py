@@ -20,7 +20,6 @@ LOOK_EVERY = 2.0
 """Seconds between two looks at the store for what no message told of, and for grants whose answer was lost."""
 REMEMBERED = 10_000
 """Attempts that are known to have been granted to this boot already; as many as may be told of twice."""
-WAITING = (Status.SCHEDULED, Status.DISPATCHED)
 
 
 class DispatchInbox:
@@ -101,7 +100,7 @@ class DispatchInbox:
         """
         # What is held first: a task that ends in between is then still counted as held.
         known = self._held() | set(self._told)
-        ours = [task for status in (*WAITING, Status.RUNNING) for task in self._ours(status)]
+        ours = [task for task in self._store.with_agent(self._agent) if task.boot == self._boot]
         unseen = [task for task in ours if (task.task_id, task.attempt) not in known]
         spent = [t for t in unseen if t.status is Status.RUNNING or (t.task_id, t.attempt) in self._granted]
         self._note([(task.task_id, task.attempt) for task in unseen if task not in spent])
@@ -112,6 +111,3 @@ class DispatchInbox:
                     after,
                     extra={"task_id": task.task_id, "attempt": task.attempt},
                 )
-
-    def _ours(self, status: Status) -> list[Task]:
-        return [task for task in self._store.in_status(status, limit=100_000) if task.boot == self._boot]

@@ -5,7 +5,6 @@ import threading
 
 from common.contracts import Info, Registration, Registry
 from common.domain.status import Answer, Status
-from common.domain.task import Task
 from common.service import Service
 from common.store.tasks import TaskStore
 from stage2_zk.live import GROUP
@@ -14,7 +13,6 @@ log = logging.getLogger("dts.presence")
 
 HAND_BACK_EVERY = 0.1
 """Seconds between two looks, of an agent that stops, at what it was given all the same."""
-NOT_STARTED = (Status.SCHEDULED, Status.DISPATCHED)
 
 
 class Presence(Service):
@@ -57,10 +55,8 @@ class Presence(Service):
             self._registration = None
 
     def _hand_back(self) -> None:
-        left = [task for status in NOT_STARTED for task in self._ours(status)]
-        for task, (answer, after) in zip(left, self._store.requeue(left, "STUCK", self._agent), strict=True):
+        held = self._store.with_agent(self._agent)
+        left = [task for task in held if task.boot == self._boot and task.status is not Status.RUNNING]
+        for task, (answer, after) in zip(left, self._store.requeue(left, "HANDED_BACK", self._agent), strict=True):
             if answer is Answer.OK:
                 log.info("handed back: now %s", after, extra={"task_id": task.task_id, "attempt": task.attempt})
-
-    def _ours(self, status: Status) -> list[Task]:
-        return [task for task in self._store.in_status(status, limit=100_000) if task.boot == self._boot]

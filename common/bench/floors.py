@@ -70,7 +70,7 @@ class BareStore:
             self._scripts.call("submit", BY, [*shared, *keys], [bound, *(arg for _, own in part for arg in own)])
 
     def _run(self, ends: list[Finished]) -> None:
-        keys = [self.keys.pending, self.keys.agent(AGENT), self.keys.task_prefix]
+        keys = [self.keys.pending, self.keys.agent(AGENT), self.keys.held_tasks(AGENT), self.keys.task_prefix]
         self._scripts.call("claim", AGENT, keys, [AGENT, BOOT, len(ends)])
         self._store.report(ends, AGENT)
 

@@ -9,6 +9,7 @@ from redis import Redis
 
 from common.clock import Clock
 from common.doctor.counting import counted
+from common.doctor.holdings import Holdings
 from common.doctor.keys_check import KeyCheck
 from common.doctor.keyspace import KeySpace, Kind
 from common.doctor.rules import AGENTS, OVERDUE, Finding, Tally
@@ -56,6 +57,7 @@ class Examination:
         self._clock, self._care, self._told = clock, care, told
         self._space = KeySpace(self._keys)
         self._key_check = KeyCheck(redis, self._keys, self.tally)
+        self._holdings = Holdings(store, redis, self.tally, repair=care.repair)
         self._task_check = TaskCheck(redis, self._keys, self.tally, repair=care.repair)
 
     @property
@@ -101,6 +103,7 @@ class Examination:
             for part in batches((key.of for key in keys if key.kind is Kind.TASK), BATCH):
                 self._task_check.check(part)
             self._key_check.check(key for key in keys if key.kind is not Kind.TASK)
+            self._holdings.check(key.of for key in keys if key.kind is Kind.HOLDING)
             self._told(f"looking at tasks: {self.looked} of about {expected} …")
 
     def _walk_members(self) -> None:

@@ -14,8 +14,6 @@ from common.store.scripts import Scripts
 BY = "doctor"
 NONE = "none"
 """The type of a key that is not there, as Redis names it."""
-UNDER_WAY = frozenset({Status.SCHEDULED, Status.DISPATCHED, Status.RUNNING})
-"""Statuses in which an agent answers for the task."""
 _STATUSES = {str(status): status for status in Status}
 
 
@@ -65,7 +63,7 @@ class Looker:
         """The facts about these, in the order asked for."""
         keys = self._keys
         own = [key for task_id in task_ids for key in (keys.task(task_id), keys.history(task_id))]
-        answers = self._scripts.call("look", BY, [keys.all, keys.pending, keys.delayed, *own], task_ids)
+        answers = self._scripts.call("look", BY, [keys.all, keys.pending, keys.delayed, keys.agent(""), *own], task_ids)
         return [
             Facts(task_id, kind, Fields(*fields), frozenset(places), frozenset(expiring))
             for task_id, (kind, fields, places, expiring) in zip(task_ids, answers, strict=True)
@@ -82,7 +80,7 @@ class Looker:
             own += [task, keys.history(facts.task_id), keys.request(said.request_id) if said.request_id else task]
             args += [facts.task_id, said.status, said.updated_at, said.request_id]
             args += [_ms(said.created_at), _ms(said.updated_at)]
-        shared = [keys.all, keys.pending, keys.delayed, keys.bell]
+        shared = [keys.all, keys.pending, keys.delayed, keys.bell, keys.agent("")]
         answers = self._scripts.call("mend", BY, [*shared, *own], args)
         return ["; ".join(done) for done in answers]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from common.doctor.facts import Facts
-from common.doctor.rules import EXPIRY, GHOSTS, HASHES, INDEXES, QUEUES, Finding
-from common.domain.status import Status
+from common.doctor.rules import EXPIRY, GHOSTS, HASHES, HOLDINGS, INDEXES, QUEUES, Finding
+from common.domain.status import UNDER_WAY, Status
 from common.store.keys import Keys
 
 
@@ -21,6 +21,7 @@ def misplaced(facts: Facts, keys: Keys) -> Iterator[Finding]:
     else:
         yield from _in_indexes(facts, facts.status, keys)
         yield from _in_queues(facts, facts.status, keys)
+        yield from _with_agent(facts, facts.status, keys)
     if facts.expiring:
         yield Finding(EXPIRY, facts.task_id, f"has a TTL: {_list(facts.expiring)}")
 
@@ -42,6 +43,13 @@ def _in_queues(facts: Facts, status: Status, keys: Keys) -> Iterator[Finding]:
         yield Finding(QUEUES, facts.task_id, f"{status}, and in {_list(queues)}")
     elif len(queues) > 1:
         yield Finding(QUEUES, facts.task_id, "in both queues")
+
+
+def _with_agent(facts: Facts, status: Status, keys: Keys) -> Iterator[Finding]:
+    held = keys.held_tasks(facts.fields.agent)
+    if (status in UNDER_WAY) != (held in facts.places):
+        where = "and in" if held in facts.places else "and not in"
+        yield Finding(HOLDINGS, facts.task_id, f"{status}, {where} {held}")
 
 
 def _list(names: frozenset[str] | set[str]) -> str:

@@ -35,6 +35,12 @@ QUEUES = Rule(
     "an agent's own scan puts back what is PENDING, and passes over what is not",
     repair="sets its places right by its hash",
 )
+HOLDINGS = Rule(
+    "holdings",
+    "each agent's list is the tasks that it holds",
+    "a task that stands there wrongly counts against what its agent may be given",
+    repair="sets its places right by its hash",
+)
 GHOSTS = Rule(
     "ghosts",
     "indexes and queues name only tasks that there are",
@@ -130,7 +136,7 @@ FOREIGN = Rule(
 )
 
 RULES = (
-    *(INDEXES, QUEUES, GHOSTS, EXPIRY, HASHES, HISTORIES, LEFTOVERS, REQUESTS, KINDS),
+    *(INDEXES, QUEUES, HOLDINGS, GHOSTS, EXPIRY, HASHES, HISTORIES, LEFTOVERS, REQUESTS, KINDS),
     *(LEASES, ENDLESS, HELD, OVERDUE, AGENTS, RETENTION, LETTERS, GIVEN_UP, FOREIGN),
 )
 """In the order in which they are shown."""

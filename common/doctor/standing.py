@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 
 from redis import Redis
 
-from common.doctor.facts import UNDER_WAY, Facts, Looker
+from common.doctor.facts import Facts, Looker
 from common.doctor.rules import ENDLESS, HELD, KEPT, LEASES, OVERDUE, Finding
 from common.doctor.tasks import BATCH
 from common.doctor.walking import members
+from common.domain.status import UNDER_WAY
 from common.store.keys import Keys
 from common.transports.redis_client import redis_errors
 

@@ -8,10 +8,11 @@ from typing import TypeVar
 from redis import Redis
 
 from common.doctor.belongings import Belongings
-from common.doctor.facts import UNDER_WAY, Facts, Looker
+from common.doctor.facts import Facts, Looker
 from common.doctor.places import misplaced
 from common.doctor.readable import flaws
 from common.doctor.rules import HASHES, HISTORIES, Finding, Tally
+from common.domain.status import UNDER_WAY
 from common.store.keys import Keys
 from common.transports.redis_client import redis_errors
 

@@ -27,6 +27,8 @@ class Status(StrEnum):
 
 
 FINAL = frozenset({Status.SUCCESS, Status.FAILED, Status.CANCELLED})
+UNDER_WAY = frozenset({Status.SCHEDULED, Status.DISPATCHED, Status.RUNNING})
+"""Statuses in which an agent answers for the task."""
 
 
 class Verb(StrEnum):

@@ -74,7 +74,9 @@ class Observer:
         counted, queued, (self._cursor, agent_keys) = replies[:14], replies[14:22], replies[22]
         tasks = self._tasks([*_newest(counted[1::2]), *self.names.ids])
         self.went_round |= self._cursor == 0
-        self._agents |= {key.removeprefix(keys.agent("")) for key in agent_keys}
+        names = (str(key).removeprefix(keys.agent("")) for key in agent_keys)
+        # Beside its lease stands the list of what it holds.
+        self._agents |= {name for name in names if ":" not in name}
         self._agents |= {member.name for member in members if member.role == "agent"}
         return {
             "counts": dict(zip(Status, counted[::2], strict=True)),

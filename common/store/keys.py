@@ -17,6 +17,7 @@
     bell:pending               list     at most one element; rung when something became ready
     agent:<agentId>:tasks      zset     ids of the tasks this agent holds, by the time they were given to it (ms)
     agent:<agentId>            hash     an agent's lease (boot, host, pid, slots, types, startedAt); expires
+    agents:known               set      ids of all agents that ever held a lease
     control:<agentId>          channel  ids of tasks that this agent should end; a hint, the hash is the truth
     leader:epoch               string   the newest scheduler term seen
     registry:<group>           zset     members of a group, by when they count as gone (ms)
@@ -42,6 +43,7 @@ class Keys:
         self.dead = f"{namespace}tasks:dead"
         self.pending = f"{namespace}queue:pending"
         self.delayed = f"{namespace}queue:delayed"
+        self.known_agents = f"{namespace}agents:known"
         self.bell = f"{namespace}bell:pending"
         self.epoch = f"{namespace}leader:epoch"
         self.tasks_queue = f"{namespace}queue:tasks"

@@ -40,5 +40,6 @@ class Leases:
             return ""
 
     def _ask(self, script: str, agent: str, args: list[str | int]) -> bool:
-        answer = self._scripts.call(script, agent, [self._keys.agent(agent)], args)
+        keys = [self._keys.agent(agent), self._keys.known_agents]
+        answer = self._scripts.call(script, agent, keys, args)
         return Answer(answer) is not Answer.FENCED

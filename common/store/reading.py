@@ -10,7 +10,7 @@ from typing import Any
 from redis import Redis
 
 from common.domain.errors import CorruptTask, InvalidTask
-from common.domain.status import Status
+from common.domain.status import UNDER_WAY, Status
 from common.domain.task import Task
 from common.store.codec import task_of
 from common.store.keys import Keys
@@ -99,12 +99,32 @@ class TaskReader:
                 pipe.hgetall(self.keys.agent(name))
             return dict(zip(names, pipe.execute(), strict=True))
 
+    def agents(self) -> list[str]:
+        """The ids of all agents that ever held a lease, in their order."""
+        with redis_errors():
+            return sorted(map(str, self._redis.smembers(self.keys.known_agents)))
+
     def held(self, agent_ids: Sequence[str]) -> list[int]:
         """How many tasks each of these agents holds, in the order asked for."""
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             for agent_id in agent_ids:
                 pipe.zcard(self.keys.held_tasks(agent_id))
             return pipe.execute()
+
+    def with_agent(self, agent_id: str, limit: int = 10_000) -> list[Task]:
+        """Up to `limit` tasks that this agent holds, longest held first: given to it, or running there."""
+        with redis_errors():
+            ids = self._redis.zrange(self.keys.held_tasks(agent_id), 0, limit - 1)
+        found = readable(self._hashes([str(task_id) for task_id in ids]))
+        return [task for task in found if task.agent == agent_id and task.status in UNDER_WAY]
+
+    def lingering(self, status: Status, seconds: float, limit: int) -> list[Task]:
+        """Up to `limit` tasks that have been in that status for longer than so many seconds, longest first."""
+        with redis_errors():
+            now, _ = self._redis.time()
+            before = int((now - seconds) * 1000)
+            ids = self._redis.zrange(self.keys.index(status), "-inf", before, byscore=True, offset=0, num=limit)
+        return [task for task in readable(self._hashes([str(task_id) for task_id in ids])) if task.status is status]
 
     def in_status(self, status: Status, limit: int) -> list[Task]:
         """Up to `limit` tasks that have been longest in that status, oldest first."""

@@ -126,7 +126,7 @@ class TaskStore(TaskReader):
         One that can't be read back is FAILED at once, with the words what is wrong: nobody could run it.
         After Unanswered the tasks may be granted all the same: `running` finds them.
         """
-        keys = [self.keys.pending, self.keys.agent(agent), self.keys.task_prefix]
+        keys = [self.keys.pending, self.keys.agent(agent), self.keys.held_tasks(agent), self.keys.task_prefix]
         answer = self._scripts.call("claim", agent, keys, [agent, boot, min(limit, BATCH)])
         if answer[0] == Answer.FENCED:
             return None
@@ -154,7 +154,8 @@ class TaskStore(TaskReader):
         """Leader: PENDING -> SCHEDULED; answers with the attempt each task is now at."""
 
         def item(a: Assignment) -> tuple[list[str], list[Any]]:
-            return [*self._own(a.task_id), self.keys.agent(a.agent)], [a.task_id, a.agent, a.boot, a.why]
+            agent = [self.keys.agent(a.agent), self.keys.held_tasks(a.agent)]
+            return [*self._own(a.task_id), *agent], [a.task_id, a.agent, a.boot, a.why]
 
         answers = self._batch(
             "assign", by, [self.keys.epoch, self.keys.pending], [_epoch(epoch)], map(item, assignments)
@@ -185,13 +186,14 @@ class TaskStore(TaskReader):
     ) -> list[tuple[Answer, Status | None]]:
         """Take tasks, as the asker saw them, back from their agents.
 
-        `reason` AGENT_LOST: only where the boot's lease is gone; STUCK: whatever its lease.
+        `reason` AGENT_LOST: only where the boot's lease is gone; STUCK, HANDED_BACK: whatever its lease. A leader
+        gives its epoch; an agent, which has none, speaks of what is its own.
         """
         keys, limits = self.keys, self._limits
 
         def item(task: Task) -> tuple[list[str], list[Any]]:
             return (
-                [*self._own(task.task_id), keys.agent(task.agent)],
+                [*self._own(task.task_id), keys.agent(task.agent), keys.held_tasks(task.agent)],
                 [task.task_id, task.attempt, task.status, task.boot, reason],
             )
 
@@ -202,7 +204,7 @@ class TaskStore(TaskReader):
     def cancel(self, task_ids: Sequence[str], by: str) -> list[Answer]:
         """CANCELLED at once where it has not started; REQUESTED where it runs and its agent must end it."""
         items = ((self._own(task_id), [task_id]) for task_id in task_ids)
-        shared = [self.keys.pending, self.keys.delayed]
+        shared = [self.keys.pending, self.keys.delayed, self.keys.agent("")]
         return _answers(self._batch("cancel", by, shared, [self.keys.control_prefix], items))
 
     def retry(self, task_ids: Sequence[str], by: str) -> list[Answer]:
@@ -231,6 +233,11 @@ class TaskStore(TaskReader):
         """
         back, looked = self._scripts.call("enqueue", by, self._queues(), [first, limit])
         return int(back), int(looked)
+
+    def tidy(self, agent: str, task_ids: Sequence[str], by: str) -> int:
+        """Take those of these off the agent's list that are not with it; returns how many."""
+        keys = [self.keys.held_tasks(agent), *map(self.keys.task, task_ids)]
+        return int(self._scripts.call("tidy", by, keys, [agent, *task_ids])) if task_ids else 0
 
     def purge(self, by: str, limit: int = BATCH) -> int:
         """Remove up to `limit` final tasks of each status whose retention is over; returns how many."""
@@ -265,7 +272,7 @@ class TaskStore(TaskReader):
         task, result = end.task, end.result
         exit_code = "" if result.exit_code is None else result.exit_code
         return (
-            [*self._own(task.task_id), self.keys.log(task.task_id, task.attempt)],
+            [*self._own(task.task_id), self.keys.log(task.task_id, task.attempt), self.keys.held_tasks(task.agent)],
             [
                 *(task.task_id, task.attempt, task.agent, task.boot),
                 *(result.status, result.reason or "", exit_code, result.error, result.output, result.output_bytes),

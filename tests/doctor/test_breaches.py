@@ -58,6 +58,20 @@ def two(*spoils: Spoil) -> Spoil:
 
 REPAIRED = [
     Breach(
+        "holdings",
+        "running",
+        f"RUNNING, and not in agent:{AGENT}:tasks",
+        lambda redis: redis.zrem(f"agent:{AGENT}:tasks", "running"),
+        f"put into agent:{AGENT}:tasks",
+    ),
+    Breach(
+        "holdings",
+        "agent:agent-7:tasks",
+        "names running, not with it",
+        enter("running", "agent:agent-7:tasks"),
+        "1 taken out of agent:agent-7:tasks",
+    ),
+    Breach(
         "indexes",
         "success",
         "SUCCESS, and not in tasks:SUCCESS",

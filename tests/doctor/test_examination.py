@@ -108,7 +108,7 @@ def test_a_status_that_somebody_wrote_by_hand_starts_nothing(redis: Redis, surge
     redis.hset("task:running", "status", "PENDING")
     before = snapshot(redis)
     found = surgery.found(repair=True)
-    assert {rule for rule, _ in found} == {"histories", "indexes", "queues"}
+    assert {rule for rule, _ in found} == {"histories", "indexes", "queues", "holdings"}
     assert found["queues", "running"] == f"PENDING, and in no queue; {tasks.DOUBTFUL}"
     assert difference(before, snapshot(redis)) == set()
 

@@ -11,14 +11,15 @@ from common.lab.probes import fields, length
 from common.lab.worlds import AttachedWorld
 from common.store.keys import Keys
 from common.store.leases import Leases
+from tests.store.invariants import snapshot
 
 
 def test_looking_changes_nothing(redis: Redis, keys: Keys) -> None:
     _furnish(redis, keys)
-    before = _all(redis)
+    before = snapshot(redis)
     picture = _observer(redis, keys).look()
     assert picture.leases["agent-1"].fields["slots"] == "2"
-    assert _all(redis) == before
+    assert snapshot(redis) == before
 
 
 def test_queues_show_first_what_is_taken_first(redis: Redis, keys: Keys) -> None:
@@ -76,8 +77,3 @@ def _furnish(redis: Redis, keys: Keys) -> None:
 
 def _observer(redis: Redis, keys: Keys) -> Observer:
     return Observer(AttachedWorld(redis, ""), Names(keys))
-
-
-def _all(redis: Redis) -> dict[str, object]:
-    found = {str(key): redis.type(str(key)) for key in redis.scan_iter()}
-    return {key: redis.hgetall(key) if kind == "hash" else redis.lrange(key, 0, -1) for key, kind in found.items()}

@@ -80,3 +80,24 @@ def test_when_the_leader_goes_another_one_leads(client: Client, fault: str) -> N
     client.cluster.fault(fault, former)
     assert client.leader() != former
     client.cluster.start(former)
+
+
+def test_what_ran_on_an_agent_that_is_killed_runs_elsewhere(client: Client) -> None:
+    (task_id,) = client.submit("sleep 5; echo done by $TASK_ATTEMPT")
+    (task,) = until(lambda: [t for t in client.tasks([task_id]) if t.status is Status.RUNNING], WITHIN)
+    client.cluster.fault("kill", task.agent)
+    (after,) = client.succeeded([task_id])
+    assert (after.agent != task.agent, after.attempt, after.lost) == (True, 2, 1)
+    client.cluster.start(task.agent)
+
+
+def test_an_agent_that_is_stopped_gets_nothing_new_and_loses_nothing(client: Client) -> None:
+    task_ids = client.submit(*["sleep 0.3"] * 12)
+    until(lambda: any(task.agent == "agent-2" for task in client.tasks(task_ids)))
+    client.cluster.fault("stop", "agent-2")
+
+    stopped_with = [task for task in client.tasks(task_ids) if task.agent == "agent-2"]
+    assert {task.status for task in stopped_with} <= {Status.SUCCESS}
+    tasks = client.succeeded(task_ids)
+    assert all(len([e for e in client.store.history(t.task_id) if e["verb"] == "start"]) == 1 for t in tasks)
+    client.cluster.start("agent-2")

@@ -7,7 +7,7 @@ from typing import Any
 
 from redis import Redis
 
-from common.domain.status import Status, Verb, legal
+from common.domain.status import UNDER_WAY, Status, Verb, legal
 from common.store.keys import Keys
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -15,6 +15,7 @@ READERS: dict[str, Callable[[Any, str], Any]] = {
     "string": lambda pipe, key: pipe.get(key),
     "hash": lambda pipe, key: pipe.hgetall(key),
     "list": lambda pipe, key: pipe.lrange(key, 0, -1),
+    "set": lambda pipe, key: pipe.smembers(key),
     "zset": lambda pipe, key: pipe.zrange(key, 0, -1, withscores=True),
 }
 Snapshot = dict[str, Any]
@@ -34,7 +35,7 @@ def contradictions(redis: Redis, keys: Keys) -> list[str]:
 def contradictions_in(stored: Snapshot, keys: Keys) -> list[str]:
     """The same of what was read before."""
     hashes = tasks_in(stored, keys)
-    wrong = _indexes(stored, keys, hashes) + _queues(stored, keys, hashes)
+    wrong = _indexes(stored, keys, hashes) + _queues(stored, keys, hashes) + _holdings(stored, keys, hashes)
     for task_id, fields in sorted(hashes.items()):
         history = history_in(stored, keys, task_id)
         sentences = _history(history, Status(fields["status"]), int(fields["attempt"]))
@@ -103,6 +104,19 @@ def _queues(stored: Snapshot, keys: Keys, hashes: dict[str, dict[str, str]]) -> 
     wrong += [f"{name}: in both queues" for name in ready & delayed]
     wrong += [f"{name}: in a queue, but not PENDING" for name in (ready | delayed) - waiting]
     return wrong
+
+
+def _holdings(stored: Snapshot, keys: Keys, hashes: dict[str, dict[str, str]]) -> list[str]:
+    prefix, suffix = keys.held_tasks("*").split("*")
+    held = {
+        (key.removeprefix(prefix).removesuffix(suffix), task_id)
+        for key in stored
+        if key.startswith(prefix) and key.endswith(suffix)
+        for task_id in members_in(stored, key)
+    }
+    with_agents = {(fields["agent"], name) for name, fields in hashes.items() if fields["status"] in UNDER_WAY}
+    wrong = [f"{name}: with {agent}, but not in its list" for agent, name in with_agents - held]
+    return wrong + [f"{name}: not with {agent}, but in its list" for agent, name in held - with_agents]
 
 
 def _history(history: list[dict[str, Any]], status: Status, attempt: int) -> list[str]:

@@ -224,7 +224,7 @@ class Model:
     def requeue(
         self, task_id: str, attempt: int, boot: str, seen: Status, reason: str, epoch: int
     ) -> tuple[Answer, Status | None]:
-        if self._stale_term(epoch):
+        if epoch and self._stale_term(epoch):
             return Answer.FENCED, None
         task = self.tasks.get(task_id)
         if not task or task.status in FINAL:

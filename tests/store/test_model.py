@@ -249,11 +249,11 @@ class Askers(RuleBasedStateMachine):
         """Whether it is this test that said when it is due."""
         return due == FAR or due < 10_000
 
-    @rule(some=SOME, reason=st.sampled_from([Reason.AGENT_LOST, "STUCK"]), newer=TERMS)
-    def requeue(self, some: list[Asked], reason: str, newer: int) -> None:
+    @rule(some=SOME, reason=st.sampled_from([Reason.AGENT_LOST, "STUCK"]), newer=TERMS, leads=st.booleans())
+    def requeue(self, some: list[Asked], reason: str, newer: int, leads: bool) -> None:
         # Of which agent it is stands in the same hash as its boot: nobody has the one right and the other wrong.
         tasks = self.seen([replace(one, wrong="") if one.wrong == "agent" else one for one in some])
-        epoch = self.term(newer)
+        epoch = self.term(newer) if leads else 0
         self.ask(
             lambda: [
                 self.model.requeue(task.task_id, task.attempt, task.boot, task.status, reason, epoch) for task in tasks

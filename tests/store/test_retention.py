@@ -29,7 +29,7 @@ def test_nothing_of_a_task_is_left_after_its_time(status: Status, redis: Redis, 
     assert life.store.purge("scan") == 0
     age(redis, status, task_id)
     assert life.store.purge("scan") == 1
-    assert {str(key) for key in redis.scan_iter()} <= {"agent:agent-1", "leader:epoch", "bell:pending"}
+    assert {str(key) for key in redis.scan_iter()} <= {"agent:agent-1", "agents:known", "leader:epoch", "bell:pending"}
     (submitted,) = life.store.submit([Submission.of(content="false", request_id="r")], "tester", life.ids)
     assert life.task(submitted.task_id).attempt == 0
 

@@ -127,7 +127,7 @@ def test_namespaces_share_a_server_and_nothing_else(redis: Redis, life: Life) ->
     assert other.task("t").status is Status.PENDING
     assert_consistent(redis, other.store.keys)
     assert all(
-        str(key).startswith(("{s1}:", "task", "queue:pending", "request:", "bell:", "agent:"))
+        str(key).startswith(("{s1}:", "task", "queue:pending", "request:", "bell:", "agent"))
         for key in redis.scan_iter()
     )
 

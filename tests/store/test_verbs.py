@@ -9,6 +9,7 @@ again, after it ran); STATE and ATTEMPT are STALE_STATE and STALE_ATTEMPT. The a
     newer     for the agent's next boot, which holds its lease now
     agent     for another agent, which is alive
     epoch     as the leader of an older term
+    own       the agent itself, which has no epoch
     lease     right, but the agent's lease is gone
     alive     of a lost agent, though it still holds its lease
     seen      as one who saw the task in another state than it is in
@@ -90,6 +91,7 @@ stuck       lease    NOT_FOUND  SAME       SAME       OK         OK         OK  
 stuck       repeat   NOT_FOUND  SAME       SAME       SAME       SAME       SAME       TERMINAL   TERMINAL   TERMINAL
 stuck       attempt  NOT_FOUND  ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    TERMINAL   TERMINAL   TERMINAL
 stuck       boot     NOT_FOUND  SAME       SAME       STATE      STATE      STATE      TERMINAL   TERMINAL   TERMINAL
+stuck       own      NOT_FOUND  SAME       SAME       OK         OK         OK         TERMINAL   TERMINAL   TERMINAL
 stuck       epoch    FENCED     FENCED     FENCED     FENCED     FENCED     FENCED     FENCED     FENCED     FENCED
 stuck       seen     NOT_FOUND  SAME       SAME       STATE      STATE      STATE      TERMINAL   TERMINAL   TERMINAL
 
@@ -116,7 +118,7 @@ ASKERS = {
     "start": {"right", "repeat", "attempt", "boot", "newer", "agent", "lease"},
     "report": {"right", "repeat", "attempt", "boot", "agent", "lease"},
     "lost": {"right", "repeat", "attempt", "boot", "epoch", "seen", "newer", "alive"},
-    "stuck": {"right", "repeat", "attempt", "boot", "epoch", "seen", "lease"},
+    "stuck": {"right", "repeat", "attempt", "boot", "own", "epoch", "seen", "lease"},
     "cancel": {"right", "repeat", "lease"},
     "retry": {"right", "repeat"},
     "log": {"right", "repeat", "attempt", "boot", "agent", "lease"},
@@ -297,7 +299,7 @@ def _place(asker: str) -> tuple[str, str]:
 
 
 def _epoch(asker: str) -> int:
-    return EPOCH - 1 if asker == "epoch" else EPOCH
+    return {"epoch": EPOCH - 1, "own": 0}.get(asker, EPOCH)
 
 
 def _attempt(task: Task, asker: str) -> Attempt:

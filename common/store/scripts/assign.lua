@@ -1,5 +1,5 @@
 -- assign: the leader gives ready tasks to agents: off the queue and SCHEDULED in one move, attempt + 1.
--- KEYS  8 leader:epoch  9 queue:pending, then per task: hash, history, lease of the chosen agent
+-- KEYS  8 leader:epoch  9 queue:pending, then per task: hash, history, lease of the chosen agent, what it holds
 -- ARGV  3 epoch, then per task: id, agent, boot, why (JSON, or '')
 -- Returns per task {answer, attempt}: OK; SAME: it stands so already; FENCED: old term, or the lease
 -- is not that boot's; STALE_STATE: not ready any more; TERMINAL; NOT_FOUND.
@@ -7,7 +7,7 @@ local stale_term = fenced(KEYS[8], ARGV[3])
 local answers = {}
 local k = 10
 
-local function assign(task, history, lease, id, agent, boot, why)
+local function assign(task, history, lease, held, id, agent, boot, why)
   if stale_term then
     return { 'FENCED', 0 }
   end
@@ -34,6 +34,7 @@ local function assign(task, history, lease, id, agent, boot, why)
   end
   attempt = attempt + 1
   move(id, task, 'PENDING', 'SCHEDULED', 'attempt', attempt, 'agent', agent, 'boot', boot, 'epoch', ARGV[3])
+  hold(held, id)
   redis.call('RPUSH', history, entry('assign', 'PENDING', 'SCHEDULED', attempt, ',"agent":' .. cjson.encode(agent)
     .. ',"boot":' .. cjson.encode(boot) .. ',"epoch":' .. (ARGV[3] ~= '' and ARGV[3] or 0)
     .. (why ~= '' and ',"why":' .. why or '')))
@@ -41,7 +42,7 @@ local function assign(task, history, lease, id, agent, boot, why)
 end
 
 for at = 4, #ARGV, 4 do
-  answers[#answers + 1] = assign(KEYS[k], KEYS[k + 1], KEYS[k + 2], unpack(ARGV, at, at + 3))
-  k = k + 3
+  answers[#answers + 1] = assign(KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], unpack(ARGV, at, at + 3))
+  k = k + 4
 end
 return answers

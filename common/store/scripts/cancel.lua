@@ -1,9 +1,10 @@
 -- cancel: a task that has not started is CANCELLED at once; a running one is flagged, its agent told.
--- KEYS  8 queue:pending  9 queue:delayed, then per task: hash, history
+-- KEYS  8 queue:pending  9 queue:delayed  10 the prefix of agents' keys, then per task: hash, history. Whose a task
+--       is stands in its hash, so here a key is built: prefix .. agent .. ':tasks'.
 -- ARGV  3 the prefix of the agents' control channels, then per task: id
 -- Returns per task: OK; REQUESTED: it runs, its agent will end it; SAME: asked or cancelled before; TERMINAL; NOT_FOUND.
 local answers = {}
-local k = 10
+local k = 11
 
 local function cancel(task, history, id)
   local found = fields(task, 'status', 'attempt', 'cancelRequested', 'agent')
@@ -25,6 +26,9 @@ local function cancel(task, history, id)
   end
   redis.call('ZREM', KEYS[8], id)
   redis.call('ZREM', KEYS[9], id)
+  if status ~= 'PENDING' then
+    let_go(KEYS[10] .. (found[4] or '') .. ':tasks', id)
+  end
   forget_result(task)
   move(id, task, status, 'CANCELLED', 'reason', 'CANCELLED', 'finishedAt', stamp)
   redis.call('RPUSH', history, entry('cancel', status, 'CANCELLED', attempt, ''))

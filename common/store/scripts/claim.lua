@@ -1,6 +1,6 @@
 -- claim: stage 1's agent takes ready tasks for itself: assign and start in one move, both in the history.
--- KEYS  8 queue:pending  9 the agent's lease  10 the prefix of task hashes. The popped ids are not known
---       beforehand, so this script alone builds keys: prefix .. id and prefix .. id .. ':history'.
+-- KEYS  8 queue:pending  9 the agent's lease  10 what it holds  11 the prefix of task hashes. Which ids are
+--       popped is not known beforehand, so here keys are built: prefix .. id and prefix .. id .. ':history'.
 -- ARGV  3 agent  4 boot  5 how many at most
 -- Returns {'FENCED'} if the lease is not this boot's, else {'OK', hash of task 1 as a flat list, ...}.
 local agent, boot, limit = ARGV[3], ARGV[4], tonumber(ARGV[5])
@@ -15,7 +15,7 @@ while #granted <= limit do
   end
   for i = 1, #popped, 2 do
     local id = popped[i]
-    local task = KEYS[10] .. id
+    local task = KEYS[11] .. id
     local found = fields(task, 'status', 'attempt', 'taskId')
     local attempt = found[2] and string.match(found[2], '^%d+$')
     -- The queue is only a hint: a task that is not PENDING any more is passed over.
@@ -27,6 +27,7 @@ while #granted <= limit do
         forget_result(task)
       end
       move(id, task, 'PENDING', 'RUNNING', 'attempt', attempt, 'agent', agent, 'boot', boot, 'startedAt', stamp)
+      hold(KEYS[10], id)
       local where = ',"agent":' .. cjson.encode(agent) .. ',"boot":' .. cjson.encode(boot)
       redis.call('RPUSH', task .. ':history', entry('assign', 'PENDING', 'SCHEDULED', attempt, where),
         entry('start', 'SCHEDULED', 'RUNNING', attempt, where))

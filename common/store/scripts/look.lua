@@ -1,5 +1,6 @@
 -- look: where tasks stand and what their hashes say of it, each task at one moment. Changes nothing.
--- KEYS  8 tasks:all  9 queue:pending  10 queue:delayed, then per task: hash, history
+-- KEYS  8 tasks:all  9 queue:pending  10 queue:delayed  11 the prefix of agents' keys, then per task: hash, history.
+--       Whose a task is stands in its hash, so here a key is built: prefix .. agent .. ':tasks'.
 -- ARGV  per task, from 3 on: id
 -- Returns per task a list of four: the type of its key ('none' where there is no such task); the hash's fields
 -- NAMES, each '' where it is missing; the sorted sets that have the id; the keys that would expire.
@@ -20,6 +21,10 @@ local function look(task, history, id)
       standing[#standing + 1] = place
     end
   end
+  local held = KEYS[11] .. said[3] .. ':tasks'
+  if redis.call('ZSCORE', held, id) then
+    standing[#standing + 1] = held
+  end
   for _, key in ipairs({ task, history }) do
     if redis.call('PTTL', key) >= 0 then
       expiring[#expiring + 1] = key
@@ -29,7 +34,7 @@ local function look(task, history, id)
 end
 
 local answers = {}
-local k = 11
+local k = 12
 for at = 3, #ARGV do
   answers[#answers + 1] = look(KEYS[k], KEYS[k + 1], ARGV[at])
   k = k + 2

@@ -1,7 +1,8 @@
 -- mend: what stands about a task beside its hash is made what the hash says. The hash is the truth and stays as it is.
 -- Repeating it changes nothing.
--- KEYS  8 tasks:all  9 queue:pending  10 queue:delayed  11 bell:pending, then per task: hash, history,
---       request (the hash again if none)
+-- KEYS  8 tasks:all  9 queue:pending  10 queue:delayed  11 bell:pending  12 the prefix of agents' keys, then per task:
+--       hash, history, request (the hash again if none). Whose a task is stands in its hash, so here a key is built:
+--       prefix .. agent .. ':tasks'.
 -- ARGV  per task, from 3 on: id, status and updatedAt as the asker saw them ('' where there was no such task),
 --       requestId or '', and in ms since 1970, '' for now: when it was made, when it got to its status
 -- Returns per task what was done, in words; nothing where it is sound, not as the asker saw it, or can't be read.
@@ -52,7 +53,7 @@ local function forget(id)
 end
 
 local function mend(task, history, request, id, status, updated, request_id, made, reached)
-  local found = fields(task, 'status', 'attempt', 'updatedAt')
+  local found = fields(task, 'status', 'attempt', 'updatedAt', 'agent')
   if status == '' then
     if redis.call('EXISTS', task) == 0 then
       forget(id)
@@ -68,6 +69,12 @@ local function mend(task, history, request, id, status, updated, request_id, mad
   end
   enters(index[status], id, reached)
   enters(KEYS[8], id, made)
+  local held = KEYS[12] .. (found[4] or '') .. ':tasks'
+  if status == 'SCHEDULED' or status == 'DISPATCHED' or status == 'RUNNING' then
+    enters(held, id, reached)
+  else
+    leaves(held, id)
+  end
   if status == 'PENDING' then
     stands_in_one_queue(id)
   else
@@ -80,7 +87,7 @@ local function mend(task, history, request, id, status, updated, request_id, mad
 end
 
 local answers = {}
-local k = 12
+local k = 13
 for at = 3, #ARGV, 6 do
   done = {}
   mend(KEYS[k], KEYS[k + 1], KEYS[k + 2], unpack(ARGV, at, at + 5))

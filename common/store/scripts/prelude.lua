@@ -59,6 +59,15 @@ local function move(id, task, before, after, ...)
   redis.call('ZADD', index[after], now, id)
 end
 
+-- What an agent holds: counted where it is given more, and looked through when it is lost.
+local function hold(held, id)
+  redis.call('ZADD', held, now, id)
+end
+
+local function let_go(held, id)
+  redis.call('ZREM', held, id)
+end
+
 -- How the last attempt ended leaves the hash; it stands in the history.
 local function forget_result(task)
   redis.call('HDEL', task, 'reason', 'exitCode', 'error', 'result', 'outputBytes')

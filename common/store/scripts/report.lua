@@ -1,6 +1,6 @@
 -- report: an attempt ended. Its result is kept, the task becomes final or waits for its next attempt.
 -- KEYS  8 queue:pending  9 queue:delayed  10 bell:pending  11 tasks:dead, then per task: hash, history,
---       log of the attempt
+--       log of the attempt, what its agent holds
 -- ARGV  3 how many agents may be lost with one task  4 longest wait before a retry, ms, then per task:
 --       id, attempt, agent, boot, status, reason or '', exit code or '', error, output, output bytes,
 --       budget ('retries': this failure uses one up; 'lost': the agent's fault; 'none': handed back; '': final),
@@ -49,7 +49,7 @@ local function read(task)
   return found
 end
 
-local function report(task, history, log, at)
+local function report(task, history, log, held, at)
   local id, attempt, agent, boot, status, reason, exit_code, error_text, output, output_bytes, budget, jitter =
     unpack(ARGV, at, at + 11)
   local found = read(task)
@@ -72,6 +72,7 @@ local function report(task, history, log, at)
   move(id, task, 'RUNNING', after, 'reason', after == 'CANCELLED' and after or reason, 'exitCode', exit_code,
     'error', error_text, 'result', output, 'outputBytes', output_bytes, 'reported', attempt, 'failures', failures, 'lost', lost,
     'finishedAt', final[after] and stamp or '')
+  let_go(held, id)
   local detail = ''
   if reason ~= '' then
     detail = detail .. ',"reason":' .. cjson.encode(reason)
@@ -98,7 +99,7 @@ local function report(task, history, log, at)
 end
 
 for at = 5, #ARGV, FIELDS do
-  answers[#answers + 1] = report(KEYS[k], KEYS[k + 1], KEYS[k + 2], at)
-  k = k + 3
+  answers[#answers + 1] = report(KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], at)
+  k = k + 4
 end
 return answers

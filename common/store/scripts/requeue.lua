@@ -1,12 +1,12 @@
 -- requeue: a task is taken back from an agent that was lost with it, or that never started it.
 -- KEYS  8 leader:epoch  9 queue:pending  10 bell:pending  11 tasks:dead, then per task: hash, history,
---       lease of the agent it is with
--- ARGV  3 epoch or ''  4 how many agents may be lost with one task, then per task:
+--       lease of the agent it is with, what that agent holds
+-- ARGV  3 epoch, '' where no leader asks but the agent itself  4 how many agents may be lost with one task, then per task:
 --       id, attempt, the status the asker saw, boot it is with, reason ('AGENT_LOST': only if that boot's
---       lease is gone; 'STUCK')
+--       lease is gone; 'STUCK'; 'HANDED_BACK')
 -- Returns per task {answer, status}: OK; SAME: it waits again already; FENCED: old term; STALE_ATTEMPT;
 -- STALE_STATE: not as the asker saw it, or the agent still holds its lease; TERMINAL; NOT_FOUND.
-local stale_term = fenced(KEYS[8], ARGV[3])
+local stale_term = ARGV[3] ~= '' and fenced(KEYS[8], ARGV[3])
 local answers = {}
 local k = 12
 
@@ -24,7 +24,7 @@ local function outcome(found, status, reason)
   return 'PENDING', lost
 end
 
-local function requeue(task, history, lease, id, attempt, seen, boot, reason)
+local function requeue(task, history, lease, held, id, attempt, seen, boot, reason)
   if stale_term then
     return { 'FENCED', '' }
   end
@@ -56,12 +56,14 @@ local function requeue(task, history, lease, id, attempt, seen, boot, reason)
       'error', 'its agent was lost ' .. lost .. ' time(s); see its history')
     give_up(KEYS[11], id, lost)
   end
+  -- Only now: what needs no memory may not come first, for then a full server refuses nothing that follows it.
+  let_go(held, id)
   redis.call('RPUSH', history, entry('requeue', status, after, attempt, detail))
   return { 'OK', after }
 end
 
 for at = 5, #ARGV, 5 do
-  answers[#answers + 1] = requeue(KEYS[k], KEYS[k + 1], KEYS[k + 2], unpack(ARGV, at, at + 4))
-  k = k + 3
+  answers[#answers + 1] = requeue(KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], unpack(ARGV, at, at + 4))
+  k = k + 4
 end
 return answers
