@@ -49,6 +49,14 @@ class Settings(BaseModel):
     session: float = Field(
         10.0, ge=1, le=600, description="how long a silent agent or scheduler counts as present with those who watch"
     )
+    labels: dict[str, str] = Field(
+        default_factory=dict, description="what an agent can do, like gpu=yes,zone=a; tasks may ask for it"
+    )
+    weight: float = Field(1.0, gt=0, le=1000, description="an agent's share of the work, for the strategy weighted")
+    strategy: str = Field("least-load", description="how the scheduler chooses, where a task does not say")
+    strategies: dict[str, str] = Field(
+        default_factory=dict, description='further strategies as JSON, {"name": "module:name"}'
+    )
     drain: float = Field(60.0, ge=0, description="how long a stopping agent waits for its running tasks")
     grace: float = Field(5.0, ge=0, le=300, description="between TERM and KILL when a task is ended")
     retention: float = Field(7 * 86_400.0, ge=86_400, description="how long final tasks are kept; a day at least")
@@ -108,12 +116,22 @@ def _lookup(environ: Mapping[str, str], name: str) -> str | None:
 def _parsed(name: str, text: str) -> Any:
     if name == "env_passthrough":
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    if name == "executors":
+    if name == "labels" and not text.lstrip().startswith("{"):
+        return _pairs(text)
+    if name in ("executors", "strategies", "labels"):
         try:
             return json.loads(text)
         except ValueError as error:
-            raise BadSetting(f"{PREFIX}EXECUTORS is not JSON: {error}") from error
+            raise BadSetting(f"{PREFIX}{name.upper()} is not JSON: {error}") from error
     return text
+
+
+def _pairs(text: str) -> dict[str, str]:
+    pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
+    wrong = [name for name, sign, _ in pairs if not (name and sign)]
+    if wrong:
+        raise BadSetting(f"{PREFIX}LABELS: {wrong[0]!r} is not name=value; write gpu=yes,zone=a")
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _sentence(where: tuple[int | str, ...], message: str) -> str:

@@ -65,6 +65,10 @@ class Equipment:
         started = datetime.fromtimestamp(self.clock.time(), UTC).isoformat(timespec="milliseconds")
         about: dict[str, str | int] = {"host": socket.gethostname(), "pid": tether.pid, "slots": settings.slots}
         self.about: Info = {"boot": self.boot, **about, "types": list(self.executors), "startedAt": started}
+        if settings.labels:
+            self.about = {**self.about, "labels": settings.labels}
+        if settings.weight != 1:
+            self.about = {**self.about, "weight": settings.weight}
         """What this boot says of itself to those who watch."""
         info = {**about, "types": ",".join(self.executors)}
         self.holder = Holder(self.agent, self.boot, info, settings.lease)

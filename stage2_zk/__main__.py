@@ -34,7 +34,8 @@ from stage1_mvp.lease import LeaseKeeper
 from stage1_mvp.reporter import Reporter, StoreReport
 from stage1_mvp.scans import Promote, Purge, Recover
 from stage1_mvp.tether import Tether
-from stage2_zk.assigner import Assigner, least_held
+from stage2_zk.assigner import Assigner
+from stage2_zk.choices import Choices
 from stage2_zk.inbox import DispatchInbox
 from stage2_zk.live import Live
 from stage2_zk.presence import Presence
@@ -107,6 +108,7 @@ def compose_scheduler(settings: Settings, client: Callable[..., Redis]) -> Sched
 
     def duties(tenure: Tenure) -> Sequence[Service]:
         live = Live(own.registry, store.leases, clock)
+        choices = Choices(store, live.agents, own.strategies(), settings.strategy, clock)
         # One consumer, whoever leads: what a leader that died has taken comes to the next one.
         pushed = RedisListQueue(taking, keys, keys.tasks_queue, "leader", ids=own.ids, encode=encode, decode=decode)
         return [
@@ -116,9 +118,7 @@ def compose_scheduler(settings: Settings, client: Callable[..., Redis]) -> Sched
             Promote(store, tenure.by),
             Purge(store, tenure.by),
             Intake(pushed, store, tenure.by, own.ids),
-            Assigner(
-                store, dispatches, tenure, agents=live.agents, strategy=least_held, bell=Bell(listening, keys).wait
-            ),
+            Assigner(store, dispatches, tenure, choices=choices, bell=Bell(listening, keys).wait),
         ]
 
     own.serve(duties)

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from common.contracts import Dispatches
 from common.domain.messages import Dispatch
-from common.domain.task import Task
 from common.failpoints import failpoint
 from common.service import Service
-from common.store.tasks import Assignment, Attempt, TaskStore
-from stage2_zk.live import LiveAgent
+from common.store.tasks import Attempt, TaskStore, Waiting
+from stage2_zk.choices import Choices
 from stage2_zk.tenure import Tenure
 
 log = logging.getLogger("dts.assigner")
@@ -22,13 +21,6 @@ LISTEN = 0.5
 """Seconds that one step waits for the bell, so that the end of a term is seen soon."""
 LOOK_AGAIN = 0.02
 """Seconds until the next look for room, while all agents are full."""
-
-Strategy = Callable[[Task, Sequence[LiveAgent]], LiveAgent]
-
-
-def least_held(_: Task, agents: Sequence[LiveAgent]) -> LiveAgent:
-    """The agent that holds the least for each of its slots."""
-    return min(agents, key=lambda one: one.held / one.slots)
 
 
 class Given(NamedTuple):
@@ -55,13 +47,13 @@ class Assigner(Service):
         dispatches: Dispatches,
         tenure: Tenure,
         *,
-        agents: Callable[[], Sequence[LiveAgent]],
-        strategy: Strategy,
+        choices: Choices,
         bell: Callable[[float], bool],
     ) -> None:
         self._store, self._dispatches, self._tenure = store, dispatches, tenure
-        self._agents, self._strategy, self._bell = agents, strategy, bell
+        self._choices, self._bell = choices, bell
         self._untold: list[Given] = []
+        self._said: dict[str, str] = {}
 
     def step(self) -> float:
         if self._untold:
@@ -70,7 +62,9 @@ class Assigner(Service):
         if not ready:
             self._bell(LISTEN)
             return 0
-        chosen = self._choose(ready)
+        self._choices.look()
+        chosen, waiting = self._choices.choose(ready)
+        self._say_why(waiting)
         if not chosen:
             return LOOK_AGAIN
         failpoint("C4")
@@ -85,19 +79,13 @@ class Assigner(Service):
         self._tell()
         return 0
 
-    def _choose(self, ready: Sequence[Task]) -> list[Assignment]:
-        agents = list(self._agents())
-        for agent, held in zip(agents, self._store.held([agent.agent for agent in agents]), strict=True):
-            agent.held = held
-        chosen = []
-        for task in ready:
-            room = [agent for agent in agents if agent.held < agent.slots]
-            if not room:
-                break
-            agent = self._strategy(task, room)
-            agent.held += 1
-            chosen.append(Assignment(task.task_id, agent.agent, agent.boot))
-        return chosen
+    def _say_why(self, waiting: Sequence[Waiting]) -> None:
+        """Why tasks wait, where that is another thing than they were told last."""
+        words = {one.task_id: one.why for one in waiting}
+        new = [one for one in waiting if one.aside or self._said.get(one.task_id) != one.why]
+        self._said = words
+        if new:
+            self._tenure.heed([self._store.defer(new, self._tenure.by, self._tenure.epoch)])
 
     def _tell(self) -> None:
         if not self._untold:

@@ -3,10 +3,9 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from common.clock import Clock
-from common.contracts import Closing, Info, Registry
+from common.contracts import Candidate, Closing, Info, Registry
 from common.service import Service
 
 log = logging.getLogger("dts.live")
@@ -19,19 +18,6 @@ SWEEP_EVERY = 5.0
 
 Leases = Callable[[Iterable[str]], Mapping[str, Mapping[str, str]]]
 """What the lease of each of these agents says; empty where it is over (TaskReader.leases)."""
-
-
-@dataclass(eq=False, slots=True)
-class LiveAgent:
-    """An agent as it registered, and how many tasks it has been given."""
-
-    agent: str
-    boot: str
-    slots: int
-    types: frozenset[str] = frozenset()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    held: int = 0
-    """Tasks that it holds, as far as is known."""
 
 
 class Live(Service):
@@ -47,12 +33,12 @@ class Live(Service):
         self._registry, self._leases, self._clock = registry, leases, clock
         self._changed = threading.Event()
         self._registered: Mapping[str, Info] = {}
-        self._agents: Sequence[LiveAgent] = ()
+        self._agents: Sequence[Candidate] = ()
         self._watch: Closing | None = None
         self._sweep_at = 0.0
         self._unreadable: set[str] = set()
 
-    def agents(self) -> Sequence[LiveAgent]:
+    def agents(self) -> Sequence[Candidate]:
         """Those of the last look; the same list until there is another one."""
         return self._agents
 
@@ -80,11 +66,10 @@ class Live(Service):
         leases = self._leases([agent.agent for agent in registered])
         self._agents = [agent for agent in registered if leases[agent.agent].get("boot") == agent.boot]
 
-    def _read(self, name: str, info: Info) -> LiveAgent | None:
+    def _read(self, name: str, info: Info) -> Candidate | None:
         """None where the info is not what an agent writes; that is said once for each agent."""
         try:
-            agent = LiveAgent(name, str(info["boot"]), int(info["slots"]), frozenset(map(str, info.get("types", ()))))
-            agent.labels = {str(label): str(value) for label, value in dict(info.get("labels", {})).items()}
+            agent = _candidate(name, info)
         except (KeyError, TypeError, ValueError) as error:
             if name not in self._unreadable:
                 log.warning("left out: what agent %r registered can't be read: %r", name, error)
@@ -92,3 +77,12 @@ class Live(Service):
             return None
         self._unreadable.discard(name)
         return agent
+
+
+def _candidate(name: str, info: Info) -> Candidate:
+    """Raises KeyError, TypeError or ValueError where it says something else than an agent does."""
+    weight, slots = float(info.get("weight", 1)), int(info["slots"])
+    if not (0 < weight < float("inf") and slots > 0):
+        raise ValueError(f"slots {slots}, weight {weight}")
+    labels = {str(label): str(value) for label, value in dict(info.get("labels", {})).items()}
+    return Candidate(name, str(info["boot"]), slots, weight, labels, frozenset(map(str, info.get("types", ()))))

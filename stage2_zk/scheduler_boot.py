@@ -4,19 +4,21 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from typing import Any
 
 from redis import Redis
 
 from common.clock import SystemClock
+from common.contracts import Strategy
 from common.domain.ids import Ids
 from common.registries.choose import registry_of
 from common.service import Service
 from common.settings import Settings
 from common.store.keys import Keys
 from common.store.tasks import Limits, TaskStore
+from common.strategies.lookup import check_strategy, load_strategies
 from stage2_zk.scheduler import Scheduler
 from stage2_zk.tenure import Tenure
 
@@ -34,6 +36,8 @@ class SchedulerBoot:
         self.ids = Ids(self.clock)
         self.lost = threading.Event()
         """Never set: a scheduler that has to step down stands again."""
+        # What is wrong with it is said now, not when this one leads.
+        check_strategy(settings.strategy, self.strategies())
         self._clients = ExitStack()
         self.registry = registry_of(settings, client, self.clock)
         self._clients.callback(self.registry.close)
@@ -46,6 +50,10 @@ class SchedulerBoot:
         """The tasks, by that client."""
         known = self._settings
         return TaskStore(redis, self.keys, Limits(known.pending_bound, known.max_lost, retention=known.retention))
+
+    def strategies(self) -> Mapping[str, Strategy]:
+        """All strategies by name, each new: what one remembers is of one term."""
+        return load_strategies(self._settings.strategies)
 
     def serve(self, duties: Callable[[Tenure], Sequence[Service]]) -> None:
         """`duties` makes what is done in one term."""

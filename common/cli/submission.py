@@ -23,6 +23,8 @@ def submission_of(options: Mapping[str, Any], task_id: str) -> Submission:
         values["args"] = list(options["args"])
     if options["env"]:
         values["env"] = dict(options["env"])
+    if options["labels"]:
+        values["labels"] = dict(options["labels"])
     if "request_id" not in values:
         # An answer may get lost: only with an id is asking again harmless.
         values.setdefault("task_id", task_id)
@@ -32,7 +34,7 @@ def submission_of(options: Mapping[str, Any], task_id: str) -> Submission:
 
 
 _SAME_NAME = (
-    *("name", "timeout", "retries", "retry_delay", "output_limit", "on_agent_lost"),
+    *("name", "timeout", "retries", "retry_delay", "output_limit", "on_agent_lost", "strategy"),
     *("task_id", "request_id"),
 )
 

@@ -48,6 +48,10 @@ class EnvType(click.ParamType):  # type: ignore[type-arg]  # generic only since 
 @click.option(
     "--on-agent-lost", type=click.Choice(["requeue", "fail"]), help="What to do if the machine it runs on is lost."
 )
+@click.option(
+    "--label", "labels", type=EnvType(), multiple=True, help="Run it only where agents have this label (repeatable)."
+)
+@click.option("--strategy", metavar="NAME", help="How an agent is chosen for it, like least-load or round-robin.")
 @click.option("--task-id", metavar="ID", type=TASK_ID, help="Use this id instead of a new one.")
 @click.option("--request-id", metavar="ID", help="Submitting again with the same one makes no second task.")
 @click.option("-w", "--wait", is_flag=True, help="Wait for its end, then print its output.")

@@ -34,21 +34,27 @@ _RETRIED = {
 @click.command(short_help="Show one task, and how it came to be as it is.")
 @click.argument("task_id", metavar="ID", type=TASK_ID)
 @click.option("--history", is_flag=True, help="Show every change of its status too.")
+@click.option("--explain", is_flag=True, help="Show why it went to this agent, or to none yet.")
 @json_option
 @server_option
 @click.pass_context
-def get(ctx: click.Context, task_id: str, history: bool, as_json: bool, redis_url: str | None) -> None:
+def get(ctx: click.Context, task_id: str, history: bool, explain: bool, as_json: bool, redis_url: str | None) -> None:
     """Show one task: what was asked, where it stands, how it ended.
+
+    With --explain also what its scheduler knew when it last decided on it: by which strategy, what the agents held
+    that it might have gone to (held/slots, +N where it may hold N more), or what stood in the way with each.
 
     \b
     Examples:
       dts get 01JC5W3N8Q0000000000000000 --history
       dts get nightly-backup --json | jq -r .status
+      dts get nightly-backup --explain
 
     \b
     Exit codes: 0 shown, whatever its status · 3 there is no such task · 5 no server
     """
     from common.cli.console import details, document, say, table
+    from common.cli.explaining import decision_details, decision_of
     from common.cli.failures import NotFound
     from common.cli.task_view import TIMELINE, history_rows, task_details, task_document
     from common.cli.where import backend
@@ -57,11 +63,16 @@ def get(ctx: click.Context, task_id: str, history: bool, as_json: bool, redis_ur
         task = place.store.get(task_id)
         if task is None:
             raise NotFound(f"there is no task {task_id}. `dts list` shows which there are")
-        changes = place.store.history(task_id) if history else []
+        changes = place.store.history(task_id) if history or explain else []
+        decision = decision_of(task, changes, place.store.waiting(task_id)) if explain else {}
         if as_json:
-            document({**task_document(task), **({"history": changes} if history else {})})
+            shown = {"history": changes} if history else {}
+            document({**task_document(task), **shown, **({"decision": decision} if explain else {})})
             return
         details(task_details(task, place.clock.time()))
+        if explain:
+            say("")
+            details(decision_details(decision))
         if history:
             say("")
             table(TIMELINE, history_rows(changes), elastic=["more"])

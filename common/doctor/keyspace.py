@@ -64,7 +64,8 @@ class KeySpace:
         self.types = {
             **dict.fromkeys([keys.all, *map(keys.index, Status), keys.pending, keys.delayed], "zset"),
             **dict.fromkeys([keys.dead, queue, keys.dead_letters(queue), keys.bell], "list"),
-            keys.known_agents: "set",
+            **dict.fromkeys([keys.known_agents, keys.drained], "set"),
+            keys.quarantined: "zset",
             keys.epoch: "string",
         }
         """The keys of which there is one each, with their types in Redis."""

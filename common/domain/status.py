@@ -95,7 +95,9 @@ class Answer(StrEnum):
     CONFLICT = "CONFLICT"
     """Submit: the id or requestId is taken by a task with another body."""
     FULL = "FULL"
-    """Submit: as many tasks wait as the bound allows."""
+    """Submit: as many tasks wait as the bound allows. Assign: the agent holds as many as it may."""
+    SHUT = "SHUT"
+    """Assign: the agent is drained or in quarantine."""
 
     @property
     def done(self) -> bool:

@@ -31,11 +31,17 @@ _set = object.__setattr__
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
 
 
+LabelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$")]
+LabelValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,63}$")]
+StrategyName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9._-]{0,63})?$")]
+
+
 class TaskSpec(BaseModel):
     """What a client asks for. JSON names are camelCase; unknown or wrongly typed fields are refused.
 
     `content` is a command line for `sh -c`, a list (run as it is, without a shell), or the text of a script.
-    `timeout` and `retry_delay` are seconds; `output_limit` is bytes of output kept per attempt.
+    `timeout` and `retry_delay` are seconds; `output_limit` is bytes of output kept per attempt. Only agents that have
+    all of its `labels` run it; `strategy` chooses among them, where empty the scheduler's own.
     """
 
     model_config = ConfigDict(
@@ -58,6 +64,8 @@ class TaskSpec(BaseModel):
     retry_delay: float = Field(default=1.0, ge=0, le=86_400)
     output_limit: int = Field(default=1_048_576, ge=1024, le=64 * 1_048_576)
     on_agent_lost: Literal["requeue", "fail"] = "requeue"
+    labels: dict[LabelName, LabelValue] = Field(default_factory=dict, max_length=20)
+    strategy: StrategyName = ""
 
     @field_validator("name")
     @classmethod
@@ -82,6 +90,11 @@ class TaskSpec(BaseModel):
     def _texts(cls, args: list[str]) -> list[str]:
         _check_texts(args)
         return args
+
+    @field_validator("labels")
+    @classmethod
+    def _in_order(cls, labels: dict[str, str]) -> dict[str, str]:
+        return dict(sorted(labels.items()))
 
     @field_validator("env")
     @classmethod

@@ -30,6 +30,10 @@ def fields_of(submission: Submission) -> list[str]:
         flat += ["args", _json(submission.args)]
     if submission.env:
         flat += ["env", _json(submission.env)]
+    if submission.labels:
+        flat += ["labels", _json(submission.labels)]
+    if submission.strategy:
+        flat += ["strategy", submission.strategy]
     return flat
 
 
@@ -59,7 +63,7 @@ def task_of(fields: dict[str, str]) -> Task:
 
 BRIEF = (
     *("taskId", "name", "type", "status", "attempt", "requestId", "createdAt", "updatedAt", "failures", "lost"),
-    *("timeout", "retries", "retryDelay", "outputLimit", "onAgentLost"),
+    *("timeout", "retries", "retryDelay", "outputLimit", "onAgentLost", "labels", "strategy"),
 )
 """The fields of a task that an assignment may depend on: all but what it runs and what became of it."""
 
@@ -80,7 +84,7 @@ _NEEDED = (
 _KINDS: dict[str, Callable[[str], object]] = {
     **dict.fromkeys(("attempt", "failures", "lost", "retries", "outputLimit", "exitCode", "outputBytes"), int),
     **dict.fromkeys(("timeout", "retryDelay"), float),
-    **dict.fromkeys(("args", "env"), json.loads),
+    **dict.fromkeys(("args", "env", "labels"), json.loads),
     "status": Status,
     "reason": Reason,
 }
@@ -117,6 +121,8 @@ def _spec(fields: dict[str, str]) -> TaskSpec:
         retry_delay=float(fields["retryDelay"]),
         output_limit=int(fields["outputLimit"]),
         on_agent_lost=fields["onAgentLost"],
+        labels=_loaded(fields.get("labels"), dict),
+        strategy=fields.get("strategy", ""),
     )
 
 

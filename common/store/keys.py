@@ -18,6 +18,8 @@
     agent:<agentId>:tasks      zset     ids of the tasks this agent holds, by the time they were given to it (ms)
     agent:<agentId>            hash     an agent's lease (boot, host, pid, slots, types, startedAt); expires
     agents:known               set      ids of all agents that ever held a lease
+    agents:drained             set      ids of the agents that were told to take nothing new
+    agents:quarantined         zset     ids of agents that get nothing for a while, by when that is over (ms)
     control:<agentId>          channel  ids of tasks that this agent should end; a hint, the hash is the truth
     leader:epoch               string   the newest scheduler term seen
     registry:<group>           zset     members of a group, by when they count as gone (ms)
@@ -44,6 +46,8 @@ class Keys:
         self.pending = f"{namespace}queue:pending"
         self.delayed = f"{namespace}queue:delayed"
         self.known_agents = f"{namespace}agents:known"
+        self.drained = f"{namespace}agents:drained"
+        self.quarantined = f"{namespace}agents:quarantined"
         self.bell = f"{namespace}bell:pending"
         self.epoch = f"{namespace}leader:epoch"
         self.tasks_queue = f"{namespace}queue:tasks"

@@ -104,6 +104,21 @@ class TaskReader:
         with redis_errors():
             return sorted(map(str, self._redis.smembers(self.keys.known_agents)))
 
+    def shut(self) -> dict[str, str]:
+        """Why agents that get nothing new do so: "drained" or "quarantined", by their ids."""
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.time()
+            pipe.smembers(self.keys.drained)
+            pipe.zrange(self.keys.quarantined, 0, -1, withscores=True)
+            (now, _), drained, quarantined = pipe.execute()
+        shut = {agent: "quarantined" for agent, until in _pairs(quarantined) if until > now * 1000}
+        return shut | {str(agent): "drained" for agent in drained}
+
+    def waiting(self, task_id: str) -> str:
+        """The leader's word, JSON, on why this task waits; '' where it has said nothing."""
+        with redis_errors():
+            return str(self._redis.hget(self.keys.task(task_id), "waiting") or "")
+
     def held(self, agent_ids: Sequence[str]) -> list[int]:
         """How many tasks each of these agents holds, in the order asked for."""
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:

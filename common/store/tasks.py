@@ -58,7 +58,18 @@ class Assignment:
     task_id: str
     agent: str
     boot: str
+    limit: int = 1_000_000
+    """How many tasks that agent may hold, this one among them."""
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A leader's word on a ready task that no agent may have now: why, as JSON; for how many seconds it steps aside."""
+
+    task_id: str
+    why: str
+    aside: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +166,42 @@ class TaskStore(TaskReader):
 
         def item(a: Assignment) -> tuple[list[str], list[Any]]:
             agent = [self.keys.agent(a.agent), self.keys.held_tasks(a.agent)]
-            return [*self._own(a.task_id), *agent], [a.task_id, a.agent, a.boot, a.why]
+            return [*self._own(a.task_id), *agent], [a.task_id, a.agent, a.boot, a.limit, a.why]
 
         answers = self._batch(
-            "assign", by, [self.keys.epoch, self.keys.pending], [_epoch(epoch)], map(item, assignments)
+            "assign",
+            by,
+            [self.keys.epoch, self.keys.pending, self.keys.drained, self.keys.quarantined],
+            [_epoch(epoch)],
+            map(item, assignments),
         )
         return [(Answer(answer), int(attempt)) for answer, attempt in answers]
+
+    def defer(self, waiting: Sequence[Waiting], by: str, epoch: int) -> Answer:
+        """Leader: note why these ready tasks wait; those that step aside come back by `promote`. OK or FENCED."""
+        keys = [
+            self.keys.epoch,
+            self.keys.pending,
+            self.keys.delayed,
+            *(self.keys.task(one.task_id) for one in waiting),
+        ]
+        args = [arg for one in waiting for arg in (one.task_id, int(one.aside * 1000), one.why)]
+        return Answer(self._scripts.call("defer", by, keys, [_epoch(epoch), *args]))
+
+    def drain(self, agent: str, by: str) -> Answer:
+        """The agent gets nothing new until `resume`; what it runs goes on."""
+        return self._shut(agent, by, "drain")
+
+    def resume(self, agent: str, by: str) -> Answer:
+        """The agent gets tasks again, also where it was in quarantine."""
+        return self._shut(agent, by, "resume")
+
+    def quarantine(self, agent: str, seconds: float, by: str) -> Answer:
+        """The agent gets nothing new for so many seconds."""
+        return self._shut(agent, by, "quarantine", int(seconds * 1000))
+
+    def _shut(self, agent: str, by: str, how: str, *args: int) -> Answer:
+        return Answer(self._scripts.call("shut", by, [self.keys.drained, self.keys.quarantined], [agent, how, *args]))
 
     def dispatched(self, attempts: Sequence[Attempt], by: str, epoch: int) -> list[Answer]:
         """Leader: SCHEDULED -> DISPATCHED, after the message was published."""

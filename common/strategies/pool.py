@@ -155,7 +155,7 @@ def fits(candidate: Candidate, asked: Asked) -> bool:
 
 
 def _asked(task: Task) -> Asked:
-    return task.spec.type, ()
+    return task.spec.type, tuple(task.spec.labels.items())
 
 
 def _id(candidate: Candidate) -> str:

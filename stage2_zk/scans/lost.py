@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from common.contracts import Info, Registry
+from common.contracts import Candidate, Info, Registry
 from common.domain.result import Reason
 from common.domain.status import Answer
 from common.domain.task import Task
 from common.service import Service
 from common.store.tasks import BATCH, TaskStore
-from stage2_zk.live import GROUP, LiveAgent
+from stage2_zk.live import GROUP
 from stage2_zk.tenure import Tenure
 
 log = logging.getLogger("dts.scans")
@@ -27,7 +27,7 @@ class Lost(Service):
     name = "lost"
 
     def __init__(
-        self, store: TaskStore, registry: Registry, tenure: Tenure, *, agents: Callable[[], Sequence[LiveAgent]]
+        self, store: TaskStore, registry: Registry, tenure: Tenure, *, agents: Callable[[], Sequence[Candidate]]
     ) -> None:
         self._store, self._registry, self._tenure = store, registry, tenure
         self._agents = agents

@@ -33,7 +33,8 @@ def test_a_pipe_gets_the_new_tasks_id_and_nothing_else(dts: Dts) -> None:
 def test_every_option_reaches_the_task(dts: Dts) -> None:
     given = (
         "--name nightly --type python --timeout 2.5 --retries 3 --retry-delay 0.5 --env A=1 --env B=x=y --arg --all"
-        " --arg '' --output-limit 2048 --on-agent-lost fail --task-id t1 --request-id r1"
+        " --arg '' --output-limit 2048 --on-agent-lost fail --label gpu=yes --label zone=a"
+        " --strategy random --task-id t1 --request-id r1"
     )
     result = dts("submit", "run", *shlex.split(given))
     assert result.stdout == "t1\n"
@@ -42,6 +43,7 @@ def test_every_option_reaches_the_task(dts: Dts) -> None:
     assert task.spec.model_dump() == {
         "name": "nightly", "type": "PYTHON", "content": "run", "args": ["--all", ""], "env": {"A": "1", "B": "x=y"},
         "timeout": 2.5, "retries": 3, "retry_delay": 0.5, "output_limit": 2048, "on_agent_lost": "fail",
+        "labels": {"gpu": "yes", "zone": "a"}, "strategy": "random",
     }  # fmt: skip
 
 

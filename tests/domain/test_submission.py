@@ -223,6 +223,8 @@ def test_the_same_request_has_the_same_digest_however_it_is_written(raw: str) ->
         {"retryDelay": 0},
         {"outputLimit": 2048},
         {"onAgentLost": "fail"},
+        {"labels": {"gpu": "yes"}},
+        {"strategy": "random"},
     ],
     ids=str,
 )
@@ -244,6 +246,8 @@ def test_a_digest_counts_every_field_of_a_request() -> None:
             "retry_delay",
             "output_limit",
             "on_agent_lost",
+            "labels",
+            "strategy",
         )
     }
     assert set(Submission.model_fields) - set(TaskSpec.model_fields) == {"task_id", "request_id"}

@@ -7,14 +7,17 @@ import pytest
 from redis import Redis
 
 from common.clock import SystemClock
+from common.contracts import Strategy
 from common.domain.ids import Ids
 from common.domain.messages import Dispatch
 from common.domain.task import Submission, Task
 from common.store.keys import Keys
 from common.store.leases import Leases
 from common.store.tasks import TaskStore
-from stage2_zk.assigner import Assigner, Strategy
-from stage2_zk.live import Live, LiveAgent
+from common.strategies.least_load import LeastLoad
+from stage2_zk.assigner import Assigner
+from stage2_zk.choices import Choices
+from stage2_zk.live import Live
 from stage2_zk.tenure import Tenure
 from tests.stage2.registry import Registry
 
@@ -49,10 +52,6 @@ class HandClock(SystemClock):
         return event.is_set()
 
 
-def least_loaded(_: Task, agents: Sequence[LiveAgent]) -> LiveAgent:
-    return min(agents, key=lambda one: (one.held, one.agent))
-
-
 class Yard:
     """All that one leader works with."""
 
@@ -63,18 +62,12 @@ class Yard:
         self.registry, self.told = Registry(), Told()
         self.tenure = Tenure("scheduler-1", EPOCH)
         self.live = Live(self.registry, self.store.leases, self.clock)
-        self.assigner = self.assigner_with(least_loaded)
+        self.assigner = self.assigner_with(LeastLoad())
         self.ids = Ids(self.clock)
 
     def assigner_with(self, strategy: Strategy) -> Assigner:
-        return Assigner(
-            self.store,
-            self.told,
-            self.tenure,
-            agents=self.live.agents,
-            strategy=strategy,
-            bell=lambda _: False,
-        )
+        choices = Choices(self.store, self.live.agents, {"this": strategy}, "this", self.clock)
+        return Assigner(self.store, self.told, self.tenure, choices=choices, bell=lambda _: False)
 
     def agent(self, name: str, boot: str = "b", slots: int = 4, lease: float = 60, **info: object) -> None:
         """An agent that is alive in every respect."""

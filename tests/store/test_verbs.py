@@ -13,6 +13,9 @@ again, after it ran); STATE and ATTEMPT are STALE_STATE and STALE_ATTEMPT. The a
     lease     right, but the agent's lease is gone
     alive     of a lost agent, though it still holds its lease
     seen      as one who saw the task in another state than it is in
+    drained   for an agent that was told to take nothing new
+    resting   for an agent that is in quarantine
+    full      for an agent that holds as many as it may
     body      with another body
     repeat    right, for the second time; the answer is the second one
 
@@ -54,6 +57,9 @@ assign      repeat   NOT_FOUND  SAME       SAME       SAME       STATE      STAT
 assign      boot     NOT_FOUND  FENCED     FENCED     STATE      STATE      STATE      TERMINAL   TERMINAL   TERMINAL
 assign      newer    NOT_FOUND  OK         OK         STATE      STATE      STATE      TERMINAL   TERMINAL   TERMINAL
 assign      agent    NOT_FOUND  OK         OK         STATE      STATE      STATE      TERMINAL   TERMINAL   TERMINAL
+assign      drained  NOT_FOUND  SHUT       SHUT       SAME       STATE      STATE      TERMINAL   TERMINAL   TERMINAL
+assign      resting  NOT_FOUND  SHUT       SHUT       SAME       STATE      STATE      TERMINAL   TERMINAL   TERMINAL
+assign      full     NOT_FOUND  FULL       FULL       SAME       STATE      STATE      TERMINAL   TERMINAL   TERMINAL
 assign      epoch    FENCED     FENCED     FENCED     FENCED     FENCED     FENCED     FENCED     FENCED     FENCED
 assign      lease    NOT_FOUND  FENCED     FENCED     SAME       STATE      STATE      TERMINAL   TERMINAL   TERMINAL
 
@@ -113,7 +119,7 @@ log         lease    NOT_FOUND  FENCED     STATE      STATE      STATE      OK  
 ASKERS = {
     "submit": {"right", "repeat", "body"},
     "claim": {"right", "repeat", "boot", "newer", "lease"},
-    "assign": {"right", "repeat", "boot", "newer", "agent", "epoch", "lease"},
+    "assign": {"right", "repeat", "boot", "newer", "agent", "drained", "resting", "full", "epoch", "lease"},
     "dispatched": {"right", "repeat", "attempt", "epoch"},
     "start": {"right", "repeat", "attempt", "boot", "newer", "agent", "lease"},
     "report": {"right", "repeat", "attempt", "boot", "agent", "lease"},
@@ -167,12 +173,7 @@ def test_a_verb_answers_and_changes_as_the_table_says(cell: Cell, redis: Redis, 
     # The bystander's leader has told the store its epoch, so an older one can be known.
     assert redis.get(store.keys.epoch) == str(EPOCH)
     ask = ASK[cell.verb]
-    if cell.asker in ("lease", "newer") or (cell.verb == "lost" and cell.asker != "alive"):
-        life.leases.release(AGENT, BOOT)
-    if cell.asker == "newer":
-        assert life.leases.take(AGENT, NEWER, 60, {})
-    if cell.asker == "agent":
-        assert life.leases.take(OTHER, OTHER_BOOT, 60, {})
+    prepare(cell, store, life)
     if cell.asker == "repeat":
         ask(store, task, "right")
     before, entries = snapshot(redis), store.history("subject")
@@ -191,6 +192,20 @@ def test_a_verb_answers_and_changes_as_the_table_says(cell: Cell, redis: Redis, 
     else:
         assert changed == set()
     assert_consistent(redis, store.keys)
+
+
+def prepare(cell: Cell, store: TaskStore, life: Life) -> None:
+    """Make true what the asker is known by."""
+    if cell.asker in ("lease", "newer") or (cell.verb == "lost" and cell.asker != "alive"):
+        life.leases.release(AGENT, BOOT)
+    if cell.asker == "newer":
+        assert life.leases.take(AGENT, NEWER, 60, {})
+    if cell.asker == "agent":
+        assert life.leases.take(OTHER, OTHER_BOOT, 60, {})
+    if cell.asker == "drained":
+        assert store.drain(AGENT, "tester") is Answer.OK
+    if cell.asker == "resting":
+        assert store.quarantine(AGENT, 60, "tester") is Answer.OK
 
 
 def assert_one_step(cell: Cell, new: list[dict[str, Any]], reached: Status) -> None:
@@ -234,7 +249,9 @@ def claim(store: TaskStore, task: Task, asker: str) -> str:
 
 
 def assign(store: TaskStore, task: Task, asker: str) -> str:
-    return store.assign([Assignment(task.task_id, *_place(asker))], "leader", _epoch(asker))[0][0]
+    # The bystander runs on the agent.
+    limit = 1 if asker == "full" else 10
+    return store.assign([Assignment(task.task_id, *_place(asker), limit)], "leader", _epoch(asker))[0][0]
 
 
 def dispatched(store: TaskStore, task: Task, asker: str) -> str:

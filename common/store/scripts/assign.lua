@@ -1,13 +1,14 @@
 -- assign: the leader gives ready tasks to agents: off the queue and SCHEDULED in one move, attempt + 1.
--- KEYS  8 leader:epoch  9 queue:pending, then per task: hash, history, lease of the chosen agent, what it holds
--- ARGV  3 epoch, then per task: id, agent, boot, why (JSON, or '')
+-- KEYS  8 leader:epoch  9 queue:pending  10 agents:drained  11 agents:quarantined, then per task: hash, history, lease of the chosen agent, what it holds
+-- ARGV  3 epoch, then per task: id, agent, boot, how many the agent may hold with it, why (JSON, or '')
 -- Returns per task {answer, attempt}: OK; SAME: it stands so already; FENCED: old term, or the lease
--- is not that boot's; STALE_STATE: not ready any more; TERMINAL; NOT_FOUND.
+-- is not that boot's; FULL: the agent holds as many; SHUT: it
+-- takes nothing new; STALE_STATE: not ready any more; TERMINAL; NOT_FOUND.
 local stale_term = fenced(KEYS[8], ARGV[3])
 local answers = {}
-local k = 10
+local k = 12
 
-local function assign(task, history, lease, held, id, agent, boot, why)
+local function assign(task, history, lease, held, id, agent, boot, limit, why)
   if stale_term then
     return { 'FENCED', 0 }
   end
@@ -29,20 +30,25 @@ local function assign(task, history, lease, held, id, agent, boot, why)
     return { 'STALE_STATE', attempt }
   elseif redis.call('HGET', lease, 'boot') ~= boot then
     return { 'FENCED', attempt }
+  elseif redis.call('SISMEMBER', KEYS[10], agent) == 1 or quarantined(KEYS[11], agent) then
+    return { 'SHUT', attempt }
+  elseif redis.call('ZCARD', held) >= tonumber(limit) then
+    return { 'FULL', attempt }
   elseif redis.call('ZREM', KEYS[9], id) == 0 then
     return { 'STALE_STATE', attempt }
   end
   attempt = attempt + 1
   move(id, task, 'PENDING', 'SCHEDULED', 'attempt', attempt, 'agent', agent, 'boot', boot, 'epoch', ARGV[3])
   hold(held, id)
+  redis.call('HDEL', task, 'waiting')
   redis.call('RPUSH', history, entry('assign', 'PENDING', 'SCHEDULED', attempt, ',"agent":' .. cjson.encode(agent)
     .. ',"boot":' .. cjson.encode(boot) .. ',"epoch":' .. (ARGV[3] ~= '' and ARGV[3] or 0)
     .. (why ~= '' and ',"why":' .. why or '')))
   return { 'OK', attempt }
 end
 
-for at = 4, #ARGV, 4 do
-  answers[#answers + 1] = assign(KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], unpack(ARGV, at, at + 3))
+for at = 4, #ARGV, 5 do
+  answers[#answers + 1] = assign(KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], unpack(ARGV, at, at + 4))
   k = k + 4
 end
 return answers

@@ -68,6 +68,11 @@ local function let_go(held, id)
   redis.call('ZREM', held, id)
 end
 
+-- Whether an agent is kept from new tasks for a while; what is over is forgotten with the next one.
+local function quarantined(key, agent)
+  return (tonumber(redis.call('ZSCORE', key, agent) or 0)) > now
+end
+
 -- How the last attempt ended leaves the hash; it stands in the history.
 local function forget_result(task)
   redis.call('HDEL', task, 'reason', 'exitCode', 'error', 'result', 'outputBytes')
