@@ -92,16 +92,15 @@ class Campaign:
 
     def close(self) -> None:
         self.end()
-        term = self._term
-        # `lead` itself may close: then there is nobody to wait for.
-        if not term or threading.current_thread() is not term.thread:
-            self.loop.join(CLOSE_WITHIN + PATIENCE)
+        if not self._is_led_here():
+            self.loop.join()
+            self._await_lead()
 
     def _step(self) -> float:
         if self._term:
             return self._go_on(self._term)
         held = self._candidacy.stand()
-        if held is None:
+        if held is None or self.loop.ending:
             return STAND_EVERY
         self._term = term = _Term(held.epoch, Lost(held.until, self._clock), self._run)
         log.info("%s leads %s", self._candidate, self._office, extra={"epoch": term.epoch})
@@ -142,10 +141,15 @@ class Campaign:
         if term:
             term.lost.set()
             term.thread.join(PATIENCE)
-        try:
-            self._candidacy.resign()
-        finally:
-            if term:
-                term.thread.join(CLOSE_WITHIN)
-                if term.thread.is_alive():
-                    log.error("%s: leading has not returned, though it is lost", self._office)
+        self._candidacy.resign()
+
+    def _is_led_here(self) -> bool:
+        """`lead` itself may close: then there is nobody to wait for."""
+        term = self._term
+        return bool(term and threading.current_thread() is term.thread)
+
+    def _await_lead(self) -> None:
+        if term := self._term:
+            term.thread.join(CLOSE_WITHIN)
+            if term.thread.is_alive():
+                log.error("%s: leading has not returned, though it is lost", self._office)

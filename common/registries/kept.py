@@ -60,8 +60,9 @@ class KeptRegistry(ABC):
 
     def close(self) -> None:
         kept = self._all()
-        # First all at once, for each may have something to wait for.
+        # First all at once, for each may have something to wait for. What they can't give up now goes with the session.
         for one in kept:
+            one.loop.abandon()
             one.end() if isinstance(one, Campaign) else one.loop.end()
         for one in kept:
             one.close()

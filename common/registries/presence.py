@@ -7,9 +7,6 @@ from typing import Protocol
 from common.clock import Clock
 from common.registries.repeating import Repeating
 
-LEAVE_WITHIN = 2.0
-"""Seconds that leaving may take; what is not done then runs out by itself."""
-
 log = logging.getLogger("dts.registry")
 
 
@@ -42,7 +39,7 @@ class KeptRegistration:
 
     def close(self) -> None:
         self.loop.end()
-        self.loop.join(LEAVE_WITHIN)
+        self.loop.join()
 
     def _step(self) -> float:
         proved = self._presence.prove()

@@ -9,19 +9,22 @@ from common.domain.errors import DtsError, Unavailable
 
 PAUSE_AFTER_TROUBLE = 0.2
 """Seconds before a step that failed is tried again."""
+END_WITHIN = 2.0
+"""Seconds that closing waits for the end; where that takes longer, it goes on by itself."""
 
 log = logging.getLogger("dts.registry")
 
 
 class Repeating:
-    """Repeats `step`, which returns the seconds to rest before the next one; at the end it calls `finish` once.
+    """Repeats `step`, which returns the seconds to rest before the next one; at the end it calls `finish`.
 
-    Whatever a step raises is told once for each trouble, and waited out.
+    Whatever a step raises is told once for each trouble, and waited out. `finish` is called again as long as it
+    raises Unavailable: what it should give up would else stay, with a server that was away only for a moment.
     """
 
     def __init__(self, name: str, step: Callable[[], float], finish: Callable[[], None], clock: Clock) -> None:
         self._step, self._finish, self._clock = step, finish, clock
-        self._ending, self._woken = threading.Event(), threading.Event()
+        self._ending, self._woken, self._abandoned = threading.Event(), threading.Event(), threading.Event()
         self._trouble = ""
         self._name = name
         self._thread = threading.Thread(target=self._repeat, name=name, daemon=True)
@@ -38,7 +41,11 @@ class Repeating:
         self._ending.set()
         self._woken.set()
 
-    def join(self, within: float) -> bool:
+    def abandon(self) -> None:
+        """`finish` is not called again, for what it gives up is about to go without it; returns at once."""
+        self._abandoned.set()
+
+    def join(self, within: float = END_WITHIN) -> bool:
         """Wait for the end; whether it came. Called from its own thread it waits for nothing."""
         if self._thread.ident is not None and threading.current_thread() is not self._thread:
             self._thread.join(within)
@@ -53,12 +60,20 @@ class Repeating:
             rest = self._tried()
             self._clock.wait(self._woken, rest)
             self._woken.clear()
+        while not self._finished():
+            self._clock.wait(self._abandoned, PAUSE_AFTER_TROUBLE)
+
+    def _finished(self) -> bool:
         try:
             self._finish()
         except Unavailable as error:
+            if not self._abandoned.is_set():
+                self._say(error)
+                return False
             log.warning("%s: not ended well, what is left runs out by itself: %s", self._name, error)
         except Exception:
             log.exception("%s: did not end well", self._name)
+        return True
 
     def _tried(self) -> float:
         try:

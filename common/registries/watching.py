@@ -9,7 +9,6 @@ from common.registries.repeating import Repeating
 
 LOOK_EVERY = 1.0
 """Seconds between two looks, where no hint comes."""
-CLOSE_WITHIN = 2.0
 
 
 class View(Protocol):
@@ -37,7 +36,7 @@ class Watching:
 
     def close(self) -> None:
         self.loop.end()
-        self.loop.join(CLOSE_WITHIN)
+        self.loop.join()
 
     def _step(self) -> float:
         seen = self._view.look()

@@ -70,7 +70,7 @@ class _Presence:
             found = self._link.read(self._path)
             if self._came and found and self._is_later(found):
                 return None
-            if (found and self._is_ours(found, session)) or self._made(found, session):
+            if (found and self._is_ours(found, session)) or self._made(found):
                 self._came = True
                 return sent + session.seconds - margin(session.seconds)
 
@@ -86,15 +86,14 @@ class _Presence:
     def _is_later(self, found: Node) -> bool:
         return bool(decode(found.text).get("boot", self._boot) != self._boot)
 
-    def _made(self, found: Node | None, session: Session) -> bool:
+    def _made(self, found: Node | None) -> bool:
         """Make the node ours; False where somebody else changed it meanwhile."""
         try:
             if found is None:
                 self._link.create(self._path, self._text)
-            elif found.owner == session.id:
-                self._link.write(self._path, self._text)
             else:
-                # Of a session that is dead, or soon will be; or made by hand.
+                # Of a session that is dead, or soon will be; or by hand. Not written over: all who watch the group see
+                # who came, and not what a node says.
                 self._link.replace(self._path, self._text)
         except (NodeExistsError, NoNodeError):
             return False

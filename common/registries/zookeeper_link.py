@@ -125,10 +125,6 @@ class Link:
         """Make an ephemeral node, and what is missing above it. Raises NodeExistsError."""
         self._answer(self.zk.create_async(path, text, ephemeral=True, makepath=True, sequence=sequence))
 
-    def write(self, path: str, text: bytes) -> None:
-        """Raises NoNodeError."""
-        self._answer(self.zk.set_async(path, text))
-
     def replace(self, path: str, text: bytes) -> None:
         """Make an ephemeral node in the place of what is there, in one act. Raises NoNodeError where nothing is."""
         act = self.zk.transaction()

@@ -2,65 +2,18 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 
-from common.contracts import Info, Registry, Term
+from common.contracts import Info, Term
 from common.domain.errors import BadSetting, Unavailable
 from common.lab.until import until
 from tests.contracts.places import GONE, SESSION, Place
+from tests.registries.onlookers import GROUP, OFFICE, Leading, Seen, agent, boots, sees
 
 AT_ONCE = SESSION * 0.9
 """Seconds; before any session could have run out."""
-GROUP = "live-agents"
-OFFICE = "scheduler"
-
-
-def agent(boot: str, **more: Any) -> Info:
-    return {"boot": boot, **more}
-
-
-def boots(registry: Registry) -> dict[str, Any]:
-    return {member: info.get("boot") for member, info in registry.members(GROUP).items()}
-
-
-def sees(registry: Registry, **expected: str) -> Callable[[], bool]:
-    """Whether these are the members now, each with its boot."""
-    return lambda: boots(registry) == {member.replace("_", "-"): boot for member, boot in expected.items()}
-
-
-class Seen:
-    """What a watch was told, one after the other."""
-
-    def __init__(self) -> None:
-        self.told: list[dict[str, Any]] = []
-
-    def __call__(self, members: Mapping[str, Info]) -> None:
-        self.told.append({member: info.get("boot") for member, info in members.items()})
-
-
-class Leading:
-    """A `lead` that keeps its terms, and leads until it is told to stop or the term is lost."""
-
-    def __init__(self) -> None:
-        self.terms: list[Term] = []
-        self.began: list[float] = []
-        self.enough = threading.Event()
-        self.now = 0
-
-    def __call__(self, term: Term) -> None:
-        self.began.append(time.monotonic())
-        self.terms.append(term)
-        self.now += 1
-        while not term.lost.wait(0.01) and not self.enough.is_set():
-            pass
-        self.now -= 1
-
-    @property
-    def leads(self) -> bool:
-        return bool(self.now) and not self.terms[-1].lost.is_set()
 
 
 def test_members_see_each_other_with_what_they_say_of_themselves(place: Place) -> None:
@@ -112,6 +65,18 @@ def test_a_new_boot_replaces_the_old_one_for_good(place: Place) -> None:
     new.register(GROUP, "agent-1", agent("b2"))
     until(sees(other, agent_1="b2"), within=AT_ONCE)
     until(lambda: first.proved_until == 0.0, what="the first to find out")
+    first.close()
+    assert boots(other) == {"agent-1": "b2"}
+
+
+def test_a_new_boot_on_the_same_handle_replaces_the_old_one_and_is_told(place: Place) -> None:
+    registry, other, seen = place.handle(), place.handle(), Seen()
+    first = registry.register(GROUP, "agent-1", agent("b1"))
+    until(sees(other, agent_1="b1"))
+    other.watch(GROUP, seen)
+    until(lambda: seen.told == [{"agent-1": "b1"}])
+    registry.register(GROUP, "agent-1", agent("b2"))
+    until(lambda: seen.told[-1] == {"agent-1": "b2"})
     first.close()
     assert boots(other) == {"agent-1": "b2"}
 

@@ -63,7 +63,7 @@ class ZooKeeperServer:
         """
         client, _, election = site.member.ports
         needed = {client} if len(site.peers) == 1 else {client, election}
-        return "\nMode: " in _srvr(client) and needed <= listened(site.member.pid)
+        return bool(mode_of(client)) and needed <= listened(site.member.pid)
 
 
 def _config(site: Site) -> dict[str, object]:
@@ -72,6 +72,11 @@ def _config(site: Site) -> dict[str, object]:
     }
     own = {"dataDir": site.data, "clientPort": site.member.port}
     return {**SETTINGS, **own, **(ensemble if len(ensemble) > 1 else {})}
+
+
+def mode_of(port: int) -> str:
+    """What a node is now: standalone, leader or follower; empty where it does not serve. Takes 0.4 s at most."""
+    return next((line[6:] for line in _srvr(port).splitlines() if line.startswith("Mode: ")), "")
 
 
 def _srvr(port: int) -> str:
