@@ -8,7 +8,9 @@ request goes through the ensemble's leader (`sync`), for a server that is cut of
 https://zookeeper.apache.org/doc/current/recipes.html#sc_leaderElection
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from kazoo.exceptions import NodeExistsError, NoNodeError
 
@@ -21,10 +23,10 @@ from common.registries.lost import margin
 from common.registries.presence import Presence
 from common.registries.watching import View
 from common.registries.zookeeper_election import Election, leader_of
-from common.registries.zookeeper_link import Link, Node, Session
+from common.registries.zookeeper_link import ANSWER_WITHIN, Link, Node, Session
 
-READ_ANEW = 10.0
-"""Seconds after which all members are read again, though none came or went: somebody may have written by hand."""
+READ_ANEW = 60.0
+"""Seconds after which all members are read again, though no watch has told of a change: a watch is but a hint."""
 
 
 class ZooKeeperRegistry(KeptRegistry):
@@ -35,11 +37,11 @@ class ZooKeeperRegistry(KeptRegistry):
         self._link = Link(hosts, session, self._wake_all, self._doubt_all)
 
     def leader(self, office: str) -> tuple[str, int] | None:
-        self._link.await_session()
+        self._link.session(within=ANSWER_WITHIN)
         return leader_of(self._link, office)
 
     def members(self, group: str) -> Mapping[str, Info]:
-        self._link.await_session()
+        self._link.session(within=ANSWER_WITHIN)
         return super().members(group)
 
     def _presence(self, group: str, member: str, boot: str, text: bytes) -> Presence:
@@ -92,8 +94,7 @@ class _Presence:
             if found is None:
                 self._link.create(self._path, self._text)
             else:
-                # Of a session that is dead, or soon will be; or by hand. Not written over: all who watch the group see
-                # who came, and not what a node says.
+                # Of a session that is dead, or soon will be; of another boot; or by hand.
                 self._link.replace(self._path, self._text)
         except (NodeExistsError, NoNodeError):
             return False
@@ -101,21 +102,42 @@ class _Presence:
 
 
 class _View:
+    """The children of a group. What each says is read when it came, and again when a watch tells of a change."""
+
     def __init__(self, link: Link, path: str, hint: Callable[[], None] | None, clock: Clock) -> None:
         self._link, self._path, self._clock = link, path, clock
+        self._hint = hint
         self._woken = (lambda _event: hint()) if hint else None
-        self._version: object = None
-        self._members: Mapping[str, Info] = {}
+        self._known: dict[str, Info] = {}
+        self._changed: deque[str | None] = deque()
+        """Paths of nodes that may say something else now; None for all. Appended by kazoo's thread."""
         self._read_at = 0.0
 
     def look(self) -> Mapping[str, Info]:
-        names, version = self._link.children(self._path, self._woken)
-        now = self._clock.monotonic()
-        if version != self._version or now >= self._read_at + READ_ANEW:
-            nodes = self._link.nodes([f"{self._path}/{name}" for name in names])
-            self._members = {name: decode(node.text) for name, node in zip(names, nodes, strict=True) if node}
-            self._version, self._read_at = version, now
-        return self._members
+        names = self._link.children(self._path, self._woken)
+        # Kept before more is asked, for what was told of a change is told once.
+        self._known = self._still_known()
+        unread = [name for name in names if name not in self._known]
+        nodes = self._link.nodes([f"{self._path}/{name}" for name in unread], self._hint and self._note)
+        read = {name: decode(node.text) for name, node in zip(unread, nodes, strict=True) if node}
+        known = self._known | read
+        self._known = {name: known[name] for name in names if name in known}
+        return self._known
 
     def close(self) -> None:
         pass
+
+    def _note(self, event: Any) -> None:
+        self._changed.append(event.path)
+        if self._hint:
+            self._hint()
+
+    def _still_known(self) -> dict[str, Info]:
+        """What need not be read again. A change from now on is told by the watch of the new reading."""
+        changed = [self._changed.popleft() for _ in range(len(self._changed))]
+        now = self._clock.monotonic()
+        if None in changed or now >= self._read_at + READ_ANEW:
+            self._read_at = now
+            return {}
+        old = {str(path).rpartition("/")[2] for path in changed}
+        return {name: info for name, info in self._known.items() if name not in old}

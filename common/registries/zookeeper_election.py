@@ -63,5 +63,5 @@ def leader_of(link: Link, office: str) -> tuple[str, int] | None:
 def _line(link: Link, office: str, woken: Callable[[object], None] | None = None) -> list[str]:
     """The paths of the candidates' nodes, the first one first."""
     parent = f"/{office}/election"
-    numbered = [(number[1], name) for name in link.children(parent, woken)[0] if (number := _NUMBERED.search(name))]
+    numbered = [(number[1], name) for name in link.children(parent, woken) if (number := _NUMBERED.search(name))]
     return [f"{parent}/{name}" for _, name in sorted(numbered)]

@@ -31,6 +31,8 @@ from common.domain.errors import BadSetting, Unanswered, Unavailable, Unready
 
 ANSWER_WITHIN = 3.0
 """Seconds that a request may take; less where the session is shorter."""
+MOMENT = 0.5
+"""Seconds that a connection takes to be made where all is well."""
 CLOSE_WITHIN = 2.0
 """Seconds in which a session is closed; where the server doesn't answer it runs out by itself."""
 
@@ -77,18 +79,14 @@ class Link:
         self.zk.add_listener(self._changed)
         self._connected = self.zk.start_async()
 
-    def session(self) -> Session:
-        """The session now; raises Unavailable where there is none."""
+    def session(self, within: float = MOMENT) -> Session:
+        """The session now; one that is just being made is waited for. Raises Unavailable where there is none."""
         self._revive()
+        self._connected.wait(within)
         client_id = self.zk.client_id
         if client_id is None:
             raise Unavailable(f"ZooKeeper is away: no connection to {self.where}")
         return Session(client_id[0], self.zk.granted)
-
-    def await_session(self) -> Session:
-        """The same; one that is just being made is waited for."""
-        self._connected.wait(ANSWER_WITHIN)
-        return self.session()
 
     @property
     def where(self) -> str:
@@ -105,21 +103,19 @@ class Link:
         asked = [self.zk.get_async(path, watch=watch) for path in paths]
         return [self._node(one) for one in asked]
 
-    def children(self, path: str, watch: Watch = None) -> tuple[list[str], object]:
-        """The children's names, as the ensemble's leader knows them, and what changes with every change of them.
+    def children(self, path: str, watch: Watch = None) -> list[str]:
+        """The children's names, as the ensemble's leader knows them.
 
         A parent that is not there, or no more, is made: `watch` is called at the next change in any case.
         """
         while True:
             synced = self.zk.sync_async(path)
-            got = self.zk.get_children_async(path, watch=watch, include_data=True)
+            got = self.zk.get_children_async(path, watch=watch)
             self._answer(synced)
             try:
-                names, stat = self._answer(got)
+                return list(self._answer(got))
             except NoNodeError:
                 self._answer(self.zk.ensure_path_async(path))
-            else:
-                return names, (stat.czxid, stat.cversion, stat.pzxid, sorted(names))
 
     def create(self, path: str, text: bytes, *, sequence: bool = False) -> None:
         """Make an ephemeral node, and what is missing above it. Raises NodeExistsError."""
@@ -132,7 +128,7 @@ class Link:
         act.create(path, text, ephemeral=True)
         failed = [one for one in self._answer(act.commit_async()) if isinstance(one, Exception)]
         if any(isinstance(one, NotEmptyError) for one in failed):
-            for child in self.children(path)[0]:
+            for child in self.children(path):
                 self.delete(f"{path}/{child}")
             return self.replace(path, text)
         with zookeeper_errors():
@@ -149,7 +145,7 @@ class Link:
         except NoNodeError:
             return
         except NotEmptyError:
-            for child in self.children(path)[0]:
+            for child in self.children(path):
                 self.delete(f"{path}/{child}")
             self.delete(path)
 

@@ -48,10 +48,10 @@ def served(**where: str) -> Iterator[Served]:
 
 
 @contextmanager
-def of_zookeeper(hosts: str) -> Iterator[Served]:
+def of_zookeeper(hosts: str, **other: str) -> Iterator[Served]:
     """In a chroot of its own, which is removed afterwards."""
     chroot = f"/registry-{next(_numbers)}"
-    with served(zookeeper=hosts + chroot) as found:
+    with served(zookeeper=hosts + chroot, **other) as found:
         yield found
     with by_hand(hosts) as client:
         client.delete(chroot, recursive=True)
