@@ -10,6 +10,7 @@ from stage1_mvp.tether import Tether, fenced
 if TYPE_CHECKING:
     from redis import Redis
 
+    from common.lab.scenario import Scenario
     from common.running import Boot
     from common.settings import Settings
 
@@ -32,6 +33,12 @@ def _command(role: str, name: str) -> list[str]:
     return [sys.executable, "-m", "stage2_zk", role, "--id", name]
 
 
+def _scenario() -> "Scenario":
+    from stage2_zk.scenario import SCENARIO
+
+    return SCENARIO
+
+
 def _boot(role: str, settings: "Settings", client: "Callable[..., Redis]") -> "Boot":
     from common.running import Signals
     from stage2_zk.__main__ import compose_agent, compose_scheduler
@@ -41,4 +48,4 @@ def _boot(role: str, settings: "Settings", client: "Callable[..., Redis]") -> "B
     return compose_agent(settings, client, Signals(), Tether())
 
 
-STAGE = StageSpec(2, "several agents, and schedulers of which one leads", _members, boot=_boot)
+STAGE = StageSpec(2, "several agents, and schedulers of which one leads", _members, _scenario, _boot)

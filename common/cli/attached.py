@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from common.cli.where import settings_for
+from common.clock import SystemClock
 from common.lab.cluster import Cluster
 from common.lab.errors import LabError
 from common.lab.home import Home
 from common.lab.names import Names
 from common.lab.observer import Observer
 from common.lab.worlds import AttachedWorld, ClusterWorld, World, quick
+from common.registries.choose import registry_of
+from common.settings import Settings
 from common.store.keys import Keys
 
 
@@ -36,22 +38,27 @@ def attached(redis_url: str | None, prefix: str = "") -> Iterator[Attached]:
     Raises Unavailable where nothing is named and nothing runs here; nothing is sent yet.
     """
     settings = settings_for(redis_url)
-    world = _world(settings.home, settings.redis_url)
-    names = Names(Keys(settings.namespace), world.redis_url, prefix, settings.home)
+    world = _world(settings)
+    names = Names(Keys(settings.namespace), world.redis_url, prefix, settings.home, world.zookeeper)
     try:
         yield Attached(world, names, Observer(world, names), _place(world.redis_url), _stage(world))
     finally:
         world.redis.close()
+        if world.registry:
+            world.registry.close()
 
 
-def _world(home: Path, redis_url: str) -> World:
+def _world(settings: Settings) -> World:
     try:
-        cluster = Cluster.at(home)
-        if cluster.redis_url == redis_url:
-            return ClusterWorld(cluster, home)
+        cluster = Cluster.at(settings.home)
+        if cluster.redis_url == settings.redis_url:
+            return ClusterWorld(cluster, settings.home)
     except LabError:
         pass
-    return AttachedWorld(quick(redis_url), redis_url)
+    redis = quick(settings.redis_url)
+    return AttachedWorld(
+        redis, settings.redis_url, registry_of(settings, lambda **_: redis, SystemClock()), settings.zookeeper
+    )
 
 
 def _place(redis_url: str) -> str:

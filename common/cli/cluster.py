@@ -176,10 +176,11 @@ def fault(kind: str, names: tuple[str, ...]) -> None:
       stop    ask it to end (SIGTERM) and wait; an agent lets its running tasks end first
       start   start it again: same command, and for a server same port and data
 
-    `dts ps` shows the names.
+    `dts ps` shows the names. `leader` is the scheduler that leads now; `dead` and `frozen` are members that are so.
 
     \b
       dts fault kill agent-1
+      dts fault kill leader && dts fault start dead
       dts fault freeze redis && dts ps && dts fault thaw redis
 
     Exit codes: 0 done · 1 it did not start or stop in time · 3 nothing is up, or no member has that name ·
@@ -189,9 +190,8 @@ def fault(kind: str, names: tuple[str, ...]) -> None:
 
     with explained():
         cluster = Cluster.at(_home())
-        for name in names:
-            cluster.member(name)
-        for name in names:
+        members = [cluster.meant(name) for name in names]
+        for name in members:
             with progress() as tell:
                 tell(f"{kind} {name} ...")
                 cluster.fault(kind, name)

@@ -126,7 +126,7 @@ class _Show:
         from common.lab.scenario import Claim
         from common.store.keys import Keys
 
-        observer = Observer(world, Names(Keys(), world.redis_url, home=world.home))
+        observer = Observer(world, Names(Keys(), world.redis_url, home=world.home, zookeeper=world.zookeeper))
         if self._console.is_terminal:
             self._console.print(self._phrases("demo.aside", home=world.home), style="dim", soft_wrap=True)
         narrator = Narrator(self._console, self._scenario, self._texts, self._phrases, pace, observer.look)

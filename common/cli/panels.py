@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from common.cli.console import STATUS_STYLES, Cell, status_cell
-from common.lab.picture import Picture, SeenTask, parsed
-from common.lab.scenario import AGENTS, PROCESSES, QUEUES, SAID, TASKS
+from common.lab.picture import Picture, SeenRegistry, SeenTask, parsed
+from common.lab.scenario import AGENTS, PROCESSES, QUEUES, SAID, SCHEDULERS, TASKS
 
-ALL = (TASKS, QUEUES, AGENTS, PROCESSES)
+ALL = (TASKS, QUEUES, SCHEDULERS, AGENTS, PROCESSES)
 """The panels of `dts look`, in their order."""
 STATE_STYLES = {"running": "green", "frozen": "cyan", "stopped": "yellow", "dead": "bold red"}
 MANY, FEW = 4, 2
@@ -45,15 +45,19 @@ class Panel:
 
 
 def panels(picture: Picture, which: Sequence[str] = ALL, *, statuses: int = MANY) -> list[Panel]:
-    """The panels asked for, in that order. Those of Redis' data are left out while it is away."""
+    """The panels asked for, in that order. Those of Redis' data are left out while it is away, those that a stage
+    has nothing for in any case.
+    """
     makers: Mapping[str, Callable[[Picture], Panel]] = {
         TASKS: lambda picture: _tasks(picture, statuses),
         QUEUES: _queues,
+        SCHEDULERS: _schedulers,
         AGENTS: _agents,
         PROCESSES: _processes,
         SAID: _said,
     }
-    return [makers[name](picture) for name in which if not picture.away or name in (PROCESSES, SAID)]
+    there = [name for name in which if name != SCHEDULERS or (picture.registry and picture.registry.schedulers)]
+    return [makers[name](picture) for name in there if not picture.away or name in (PROCESSES, SAID)]
 
 
 def counts(picture: Picture) -> list[Cell]:
@@ -132,18 +136,35 @@ def _letter(text: str) -> Content:
     return (Cell(str(letter.get("reason", "")), "red"), Cell(" ← ", "dim"), Cell(str(letter.get("body", ""))))
 
 
+def _schedulers(picture: Picture) -> Panel:
+    known, names = picture.registry or SeenRegistry(), picture.names
+    rows = []
+    for name, info in sorted(known.schedulers.items()):
+        leads = name == known.leader
+        role = Cell("leads", "bold green") if leads else Cell("stands by", "dim")
+        rows.append(Row(name, (name, role, str(known.epoch) if leads else "", str(info.get("pid", "")))))
+    commands = (names.members("live-schedulers"), names.leader("scheduler"))
+    return Panel(SCHEDULERS, commands, ("scheduler", "role", "epoch", "pid"), rows)
+
+
 def _agents(picture: Picture) -> Panel:
     names = picture.names
     any_agent = next(iter(picture.leases), "<agentId>")
     key = names.keys.agent(any_agent)
-    commands = (names.redis_cli("HGETALL", key), names.redis_cli("PTTL", key))
+    commands = [names.redis_cli("HGETALL", key), names.redis_cli("PTTL", key)]
+    known = picture.registry if picture.registry and picture.registry.schedulers else None
+    if known:
+        commands.append(names.members("live-agents"))
     rows = []
     for name, lease in picture.leases.items():
         state = Cell("held", "green") if lease.fields else Cell("over", "bold red")
+        seen = ([Cell("yes", "green") if name in known.agents else Cell("no", "bold red")]) if known else []
         facts = [lease.fields.get(field, "") for field in ("slots", "pid", "boot")]
         left = f"{lease.left:.1f} s" if lease.fields else ""
-        rows.append(Row(name, (name, state, *facts), moving=left))
-    return Panel(AGENTS, commands, ("agent", "lease", "slots", "pid", "boot", "left"), rows)
+        holds = str(picture.held.get(name, 0))
+        rows.append(Row(name, (name, *seen, state, holds, *facts), moving=left))
+    columns = ("agent", *(["registered"] if known else []), "lease", "holds", "slots", "pid", "boot", "left")
+    return Panel(AGENTS, commands, columns, rows)
 
 
 def _processes(picture: Picture) -> Panel:

@@ -47,13 +47,27 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something done to a member of the cluster: kill, stop, or start."""
+    """Something done to a member of the cluster: kill, freeze, thaw, stop, or start.
+
+    The member may be one of ALIASES, or of a task: the one that it is with (`Fault("kill", task="report")`).
+    """
 
     kind: str
-    member: str
+    member: str = ""
+    task: str = ""
+
+    @property
+    def needs_processes(self) -> bool:
+        """Whether it can be done to real processes alone."""
+        return self.kind in ("freeze", "thaw")
 
     def command(self, names: Names) -> str:
-        return f"dts fault {self.kind} {self.member}"
+        member = self.member or f"$(dts get {names.id(self.task)} --json | jq -r .agent)"
+        return f"dts fault {self.kind} {member}"
 
     def perform(self, world: World, names: Names) -> None:
-        world.fault(self.kind, self.member)
+        world.fault(self.kind, self.member or self._agent(world, names))
+
+    def _agent(self, world: World, names: Names) -> str:
+        with redis_errors():
+            return str(world.redis.hget(names.task(self.task), "agent") or "")

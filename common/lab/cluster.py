@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from common.contracts import Registry
 from common.lab import launch
+from common.lab.aliases import ALIASES, resolved
 from common.lab.errors import NoSuchMember, StartFailed, WrongState
 from common.lab.faults import FAULTS, check, inflict
 from common.lab.guard import Guard
@@ -161,11 +163,12 @@ class Cluster:
         self._start_again(member) if launch.is_server(member) else self._start_together([name])
 
     def fault(self, kind: str, name: str) -> None:
-        """Do one of kill, freeze, thaw, stop or start to a member; returns when it shows.
+        """Do one of kill, freeze, thaw, stop or start to a member; returns when it shows. It may be named by an alias.
 
         Stopping an agent waits for its running tasks as long as its settings say.
         Raises NoSuchMember, WrongState, WouldNotStop; as `start` does for start.
         """
+        name = self.meant(name)
         if kind == "start":
             self.start(name)
             return
@@ -184,11 +187,27 @@ class Cluster:
         state = self._home.read()
         return launch.answers(self._home, state, _named(state, name))
 
+    def registry(self) -> Registry | None:
+        """Where its roles tell who lives and who leads, to be closed by the caller; None where none of them does."""
+        state = self._home.read()
+        return launch.registry(state) if any(member.role == "scheduler" for member in state.members) else None
+
     def down(self, *, keep_data: bool = False) -> TakenDown:
         """Stop everything and remove what it wrote, `keep_data` aside; harmless where nothing is up."""
         taken = take_down(self._home, keep_data=keep_data)
         self._reap()
         return taken
+
+    def meant(self, name: str) -> str:
+        """The member's own name, where an alias may be given. Raises NoSuchMember."""
+        if name not in ALIASES:
+            return self.member(name).name
+        registry = self.registry()
+        try:
+            return resolved(name, [(member.name, member.state) for member in self.members()], registry)
+        finally:
+            if registry:
+                registry.close()
 
     def _claim(self, stage: StageSpec, profile: str, sizes: Sizes, env: Mapping[str, str] | None) -> None:
         """Take the home for this stage, with nothing started in it yet."""

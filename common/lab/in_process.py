@@ -24,11 +24,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.retry import Retry
 
+from common.clock import SystemClock
+from common.lab.aliases import resolved
 from common.lab.errors import LabError, NoSuchMember, NoSuchStage, StartFailed, WouldNotStop, WrongState
 from common.lab.picture import SeenMember
 from common.lab.stages import USUAL, MemberSpec, StageSpec
 from common.lab.task_processes import task_processes
 from common.lab.until import NotYet, until
+from common.registries.choose import registry_of
 from common.running import Boot
 from common.settings import Settings
 from common.transports.redis_client import CLIENT_OPTIONS
@@ -47,6 +50,7 @@ class InProcessWorld:
     """A World without any server. One at a time in a process: it listens to all that dts logs there."""
 
     redis_url = ""
+    zookeeper = ""
 
     def __init__(self, stage: StageSpec, settings: Mapping[str, str]) -> None:
         # The path is resolved, as tasks see it resolved.
@@ -59,7 +63,10 @@ class InProcessWorld:
             for member in stage.members(USUAL)
             if member.argv
         }
-        self.redis = _Line(self._server).client()
+        line = _Line(self._server)
+        self.redis = line.client()
+        leads = any(role.role == "scheduler" for role in self._roles.values())
+        self.registry = registry_of(Settings.load(settings), line.client, SystemClock()) if leads else None
 
     def start_all(self) -> None:
         """Start every role; returns when all of them are ready."""
@@ -78,6 +85,7 @@ class InProcessWorld:
         return self._log.lines()
 
     def fault(self, kind: str, name: str) -> None:
+        name = resolved(name, [(member.name, member.state) for member in self.members()], self.registry)
         if kind not in FAULTS:
             raise WrongState(f"can't {kind} {name}: within one process only {', '.join(FAULTS)} can be done")
         if name == REDIS:
@@ -90,6 +98,8 @@ class InProcessWorld:
 
     def close(self) -> None:
         """Leave nothing: no thread that works, no process, no file."""
+        if self.registry:
+            self.registry.close()
         for role in self._roles.values():
             with contextlib.suppress(LabError):
                 role.fault("kill")

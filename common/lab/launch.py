@@ -3,6 +3,7 @@
 import os
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common.domain.errors import Unavailable
 from common.lab.home import MARK, Home, Member, State
@@ -11,6 +12,9 @@ from common.lab.profile import Profile
 from common.lab.servers.kinds import SERVERS
 from common.lab.servers.server import Site
 from common.settings import Settings
+
+if TYPE_CHECKING:
+    from common.contracts import Registry
 
 AGENT_WITHIN = 15.0
 """Seconds in which an agent must hold its lease, beside those that a lost agent of its name may still hold it."""
@@ -98,20 +102,25 @@ def _is_there(_: State, __: Member) -> bool:
     return True
 
 
-def _is_present(state: State, member: Member) -> bool:
+def registry(state: State) -> "Registry":
+    """Where its roles tell who lives and who leads; to be closed by the caller."""
     from common.clock import SystemClock
     from common.registries.choose import registry_of
     from common.transports.redis_client import connect
 
     known = settings(state)
-    registry = registry_of(known, partial(connect, known.redis_url), SystemClock())
+    return registry_of(known, partial(connect, known.redis_url), SystemClock())
+
+
+def _is_present(state: State, member: Member) -> bool:
+    there = registry(state)
     try:
-        present = registry.members(f"live-{member.role}s")
+        present = there.members(f"live-{member.role}s")
         return present.get(member.name, {}).get("pid") == member.pid
     except Unavailable:
         return False
     finally:
-        registry.close()
+        there.close()
 
 
 def _holds_lease(state: State, member: Member) -> bool:

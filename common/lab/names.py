@@ -15,11 +15,14 @@ DEFAULT_PORT = 6379
 class Names:
     """From the short names in a scenario to task ids, keys and commands. Safe to share between threads.
 
-    `prefix` keeps the tasks apart from all others, where the system is not the scenario's own.
+    `prefix` keeps the tasks apart from all others, where the system is not the scenario's own. `zookeeper` is where it
+    has one.
     """
 
-    def __init__(self, keys: Keys, redis_url: str = "", prefix: str = "", home: Path | None = None) -> None:
-        self.keys = keys
+    def __init__(
+        self, keys: Keys, redis_url: str = "", prefix: str = "", home: Path | None = None, zookeeper: str = ""
+    ) -> None:
+        self.keys, self.zookeeper = keys, zookeeper
         self.home = home or Path(".dts")
         self._prefix = prefix
         self._client = client_command(redis_url)
@@ -37,6 +40,18 @@ class Names:
     def redis_cli(self, *words: str | int) -> str:
         """The command line that asks this Redis for something."""
         return f"{self._client} {shlex.join(map(str, words))}"
+
+    def members(self, group: str) -> str:
+        """The command line that shows who is registered in a group."""
+        if self.zookeeper:
+            return f"zkCli.sh -server {self.zookeeper} ls /{group}"
+        return self.redis_cli("HGETALL", self.keys.registry(group)[1])
+
+    def leader(self, office: str) -> str:
+        """The command line that shows who leads."""
+        if self.zookeeper:
+            return f"zkCli.sh -server {self.zookeeper} ls -s /{office}/election"
+        return self.redis_cli("HGETALL", self.keys.office(office))
 
     def task(self, name: str) -> str:
         """The key of the task's hash."""

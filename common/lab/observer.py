@@ -6,7 +6,7 @@ from typing import Any
 from common.domain.errors import Unavailable
 from common.domain.status import Status
 from common.lab.names import Names
-from common.lab.picture import Picture, SeenLease, SeenMember, SeenQueue, SeenTask, parsed
+from common.lab.picture import Picture, SeenLease, SeenMember, SeenQueue, SeenRegistry, SeenTask, parsed
 from common.lab.task_processes import task_processes
 from common.lab.worlds import World
 from common.transports.redis_client import redis_errors
@@ -48,14 +48,27 @@ class Observer:
             "members": members,
             "processes": task_processes(home) if home else [],
             "said": {
-                member.name: self._world.said(member.name)[-LOG_LINES:] for member in members if member.role == "agent"
+                member.name: self._world.said(member.name)[-LOG_LINES:]
+                for member in members
+                if member.role in ("agent", "scheduler")
             },
+            "registry": self._registered(),
         }
         try:
             with redis_errors():
                 return Picture(self.names, **local, **self._stored(members))
         except Unavailable as error:
             return Picture(self.names, away=str(error), **local)
+
+    def _registered(self) -> SeenRegistry | None:
+        registry = self._world.registry
+        if registry is None:
+            return None
+        try:
+            leader, epoch = registry.leader("scheduler") or ("", 0)
+            return SeenRegistry(registry.members("live-agents"), registry.members("live-schedulers"), leader, epoch)
+        except Unavailable:
+            return None
 
     def _stored(self, members: Sequence[SeenMember]) -> dict[str, Any]:
         keys = self._keys
@@ -78,12 +91,20 @@ class Observer:
         # Beside its lease stands the list of what it holds.
         self._agents |= {name for name in names if ":" not in name}
         self._agents |= {member.name for member in members if member.role == "agent"}
+        agents = sorted(self._agents)
         return {
+            "held": dict(zip(agents, self._held(agents), strict=True)),
             "counts": dict(zip(Status, counted[::2], strict=True)),
             "tasks": tasks,
             "queues": self._queues(queued),
             "leases": self._leases(self._agents | {task.fields.get("agent", "") for task in tasks.values()} - {""}),
         }
+
+    def _held(self, agents: Sequence[str]) -> list[int]:
+        with self._world.redis.pipeline(transaction=False) as pipe:
+            for agent in agents:
+                pipe.zcard(self._keys.held_tasks(agent))
+            return pipe.execute()
 
     def _tasks(self, ids: Iterable[str]) -> dict[str, SeenTask]:
         wanted = list(dict.fromkeys(ids))

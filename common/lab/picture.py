@@ -44,6 +44,16 @@ class SeenTask:
         """What was done to it, in order."""
         return [str(entry.get("verb", "")) for entry in self.history]
 
+    def agent_of(self, attempt: int) -> str:
+        """The agent that this attempt was given to; '' where there was none."""
+        given = (entry for entry in self.history if (entry.get("verb"), entry.get("attempt")) == ("assign", attempt))
+        return next((str(entry.get("agent", "")) for entry in given), "")
+
+    @property
+    def epochs(self) -> list[int]:
+        """The terms in which leaders gave it out, in order."""
+        return [int(entry["epoch"]) for entry in self.history if entry.get("epoch")]
+
     @property
     def trail(self) -> list[str]:
         """The statuses it went through, in order."""
@@ -80,6 +90,17 @@ class SeenMember:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenRegistry:
+    """Who is registered in a stage that has a registry, and who leads its schedulers."""
+
+    agents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By id: what each says of itself."""
+    schedulers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    leader: str = ""
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TaskProcess:
     """A live process that belongs to one attempt of a task."""
 
@@ -102,10 +123,14 @@ class Picture:
     """By key."""
     leases: Mapping[str, SeenLease] = field(default_factory=dict)
     """By agent id."""
+    held: Mapping[str, int] = field(default_factory=dict)
+    """How many tasks each agent holds."""
+    registry: SeenRegistry | None = None
+    """None where the stage has none, or it is away."""
     members: Sequence[SeenMember] = ()
     processes: Sequence[TaskProcess] = ()
     said: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """The last lines that each agent of the cluster logged."""
+    """The last lines that each agent and scheduler of the cluster logged."""
 
     def task(self, name: str) -> SeenTask:
         """The task that the scenario calls so."""

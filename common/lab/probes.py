@@ -4,6 +4,7 @@ A scenario's claims are built of these, so that "expected", "got" and the comman
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -136,6 +137,136 @@ def process(task: str, attempt: int, *, lives: bool) -> Probe:
         lambda names: f"ps axeww | grep '[T]ASK_ID={names.id(task)}' | grep TASK_ATTEMPT={attempt}",
         local=True,
     )
+
+
+def registered(role: str, count: int) -> Probe:
+    """So many of that role, agent or scheduler, are registered."""
+
+    def see(picture: Picture) -> int:
+        known = picture.registry
+        return len(known.agents if role == "agent" else known.schedulers) if known else 0
+
+    return Probe(see, count, lambda names: names.members(f"live-{role}s"))
+
+
+def led(*, by: str = "") -> Probe:
+    """One of the registered schedulers leads; where `by` names a state of its process, a process in that state."""
+
+    def see(picture: Picture) -> bool:
+        known = picture.registry
+        if not (known and known.leader in known.schedulers):
+            return False
+        leader = picture.member(known.leader)
+        return not by or leader is None or leader.state == by
+
+    return Probe(see, True, lambda names: names.leader("scheduler"))
+
+
+def given_to(count: int, *tasks: str, each: int = 0) -> Probe:
+    """So many agents share these tasks; where `each` is given, that many went to each of them."""
+
+    def see(picture: Picture) -> list[int]:
+        shares = Counter(picture.task(task).fields.get("agent", "") for task in tasks)
+        del shares[""]
+        return sorted(shares.values()) if each else [1] * len(shares)
+
+    def ask(names: Names) -> str:
+        return " ; ".join(names.redis_cli("HGET", names.task(task), "agent") for task in tasks)
+
+    return Probe(see, [each or 1] * count, ask)
+
+
+def all_ended(status: str, *tasks: str) -> Probe:
+    """All these tasks have come to that status."""
+    return Probe(
+        lambda picture: sum(picture.task(task).status == status for task in tasks),
+        len(tasks),
+        lambda names: " ; ".join(names.redis_cli("HGET", names.task(task), "status") for task in tasks),
+    )
+
+
+def explained(task: str) -> Probe:
+    """Why the task went to its agent stands in its history."""
+
+    def see(picture: Picture) -> bool:
+        return any(entry.get("verb") == "assign" and entry.get("why") for entry in picture.task(task).history)
+
+    return Probe(see, True, lambda names: f"dts get {names.id(task)} --explain")
+
+
+def moved(task: str) -> Probe:
+    """Its first two attempts were given to two agents."""
+
+    def see(picture: Picture) -> bool:
+        first, second = picture.task(task).agent_of(1), picture.task(task).agent_of(2)
+        return bool(first and second and first != second)
+
+    return Probe(see, True, lambda names: names.redis_cli("LRANGE", names.history(task), 0, -1))
+
+
+def unregistered(task: str) -> Probe:
+    """The agent of the task's first attempt is not registered."""
+
+    def see(picture: Picture) -> bool:
+        agent = picture.task(task).agent_of(1)
+        return bool(agent and picture.registry and agent not in picture.registry.agents)
+
+    return Probe(see, True, lambda names: names.members("live-agents"))
+
+
+def state_of_agent(task: str, state: str) -> Probe:
+    """The agent of the task's first attempt is running, frozen, stopped or dead."""
+
+    def see(picture: Picture) -> str:
+        found = picture.member(picture.task(task).agent_of(1))
+        return found.state if found else "unknown"
+
+    return Probe(see, state, lambda _: "dts ps")
+
+
+def later_term(before: str, after: str) -> Probe:
+    """The second task was given out in a later term than the first one."""
+
+    def see(picture: Picture) -> bool:
+        former, newer = picture.task(before).epochs, picture.task(after).epochs
+        return bool(former and newer and newer[-1] > former[-1])
+
+    return Probe(
+        see,
+        True,
+        lambda names: " ; ".join(names.redis_cli("LRANGE", names.history(task), 0, -1) for task in (before, after)),
+    )
+
+
+def terms_in_order() -> Probe:
+    """In the order of time nobody gave a task out in an older term than another before."""
+
+    def see(picture: Picture) -> bool:
+        entries = [entry for task in picture.tasks.values() for entry in task.history if entry.get("epoch")]
+        epochs = [int(entry["epoch"]) for entry in sorted(entries, key=lambda entry: str(entry.get("at", "")))]
+        return epochs == sorted(epochs)
+
+    return Probe(see, True, lambda names: names.redis_cli("GET", names.keys.epoch))
+
+
+def written_by(task: str, verb: str, author: str) -> Probe:
+    """Whoever did this to the task has a name that begins so."""
+
+    def see(picture: Picture) -> bool:
+        authors = [str(entry.get("by", "")) for entry in picture.task(task).history if entry.get("verb") == verb]
+        return bool(authors) and all(name.startswith(author) for name in authors)
+
+    return Probe(see, True, lambda names: names.redis_cli("LRANGE", names.history(task), 0, -1))
+
+
+def somebody_says(role: str, text: str) -> Probe:
+    """A member of that role logged a line with this text."""
+
+    def see(picture: Picture) -> bool:
+        said = [picture.said.get(member.name, ()) for member in picture.members if member.role == role]
+        return any(text in line for lines in said for line in lines)
+
+    return Probe(see, True, lambda names: f"grep '{text}' {names.home}/cluster.run/{role}-*.log", local=True)
 
 
 def says(agent: str, text: str) -> Probe:

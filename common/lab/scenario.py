@@ -17,6 +17,7 @@ from common.lab.acts import Act, Fault
 from common.lab.probes import Probe
 
 TASKS, QUEUES, AGENTS, PROCESSES, SAID = "tasks", "queues", "agents", "processes", "said"
+SCHEDULERS = "schedulers"
 """The panels that a beat may ask for."""
 
 WITHIN = 15.0
@@ -44,6 +45,8 @@ class Claim:
     id: str
     probe: Probe
     shows: str = ""
+    closes: str = ""
+    """The gap of an earlier stage that this one closes."""
     within: float = WITHIN
 
 
@@ -93,6 +96,12 @@ class Beat:
     def gaps(self) -> Sequence[Gap]:
         return [step for step in self.steps if isinstance(step, Gap)]
 
+    @property
+    def needs_processes(self) -> bool:
+        """Whether it does what can be done to real processes alone."""
+        acts = [step.fault if isinstance(step, Hurt) else getattr(step, "act", None) for step in self.steps]
+        return any(isinstance(act, Fault) and act.needs_processes for act in acts)
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -118,6 +127,11 @@ class Scenario:
 
     def __iter__(self) -> Iterator[Beat]:
         return iter(self.beats)
+
+    @property
+    def in_process(self) -> Sequence[Beat]:
+        """What can be played where everything runs in one process."""
+        return [beat for beat in self.beats if not beat.needs_processes]
 
     @property
     def harmless(self) -> Sequence[Beat]:

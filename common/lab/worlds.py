@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from redis import Redis
 
+from common.contracts import Registry
 from common.lab.cluster import Cluster
 from common.lab.errors import LabError, WrongState
 from common.lab.home import Home
@@ -38,8 +39,18 @@ class World(Protocol):
     def redis_url(self) -> str: ...
 
     @property
+    def zookeeper(self) -> str:
+        """Where its ZooKeeper is; '' where it has none."""
+        ...
+
+    @property
     def home(self) -> Path | None:
         """Below it lie the private directories of the tasks that run on this machine, if there are any."""
+        ...
+
+    @property
+    def registry(self) -> Registry | None:
+        """Where it tells who lives and who leads; None in a stage that has none."""
         ...
 
     def members(self) -> Sequence[SeenMember]:
@@ -51,7 +62,7 @@ class World(Protocol):
         ...
 
     def fault(self, kind: str, name: str) -> None:
-        """Do one of kill, stop or start to a member; returns when it shows. Raises LabError."""
+        """Do one of kill, freeze, thaw, stop or start to a member; returns when it shows. Raises LabError."""
         ...
 
 
@@ -63,6 +74,8 @@ class ClusterWorld:
         self.home = Home(home).path
         self.redis_url = cluster.redis_url
         self.redis = quick(self.redis_url)
+        self.zookeeper = cluster.environment.get("DTS_ZOOKEEPER", "")
+        self.registry = cluster.registry()
 
     def members(self) -> Sequence[SeenMember]:
         try:
@@ -86,14 +99,21 @@ class ClusterWorld:
     def fault(self, kind: str, name: str) -> None:
         self._cluster.fault(kind, name)
 
+    def close(self) -> None:
+        """Let go of its servers; they go on."""
+        self.redis.close()
+        if self.registry:
+            self.registry.close()
+
 
 class AttachedWorld:
     """A system of which only its Redis is known: it can be looked at and given work, and not be hurt."""
 
     home = None
 
-    def __init__(self, redis: Redis, redis_url: str) -> None:
+    def __init__(self, redis: Redis, redis_url: str, registry: Registry | None = None, zookeeper: str = "") -> None:
         self.redis, self.redis_url = redis, redis_url
+        self.registry, self.zookeeper = registry, zookeeper
 
     def members(self) -> Sequence[SeenMember]:
         return []
@@ -119,7 +139,7 @@ def private(
         home.mkdir(0o700)
         with Cluster.owned(home, stage, profile, env=settings, told=told) as cluster:
             world = ClusterWorld(cluster, home)
-            with contextlib.closing(world.redis):
+            with contextlib.closing(world):
                 yield world
     finally:
         shutil.rmtree(home, ignore_errors=True)

@@ -2,7 +2,22 @@
 
 from collections import Counter
 
+import pytest
+
 from common.lab.scenario import Claim, Gap, Hurt, Scenario
+from common.lab.stages import load_stages
+
+LESSONS = {number: spec.scenario() for number, spec in load_stages().items() if spec.scenario}
+
+
+@pytest.fixture(params=sorted(LESSONS))
+def number(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture
+def scenario(number: int) -> Scenario:
+    return LESSONS[str(number)]
 
 
 def test_every_guarantee_is_shown_by_a_claim_and_every_lack_by_a_gap(scenario: Scenario) -> None:
@@ -16,8 +31,19 @@ def test_nothing_is_both_held_and_lacking(scenario: Scenario) -> None:
     assert not set(scenario.ledger.holds) & set(scenario.ledger.lacks)
 
 
-def test_a_gap_is_closed_by_a_later_stage(scenario: Scenario) -> None:
-    assert all(stage > 1 for stage in scenario.ledger.lacks.values())
+def test_a_gap_is_closed_by_a_later_stage(number: int, scenario: Scenario) -> None:
+    assert all(stage > number for stage in scenario.ledger.lacks.values())
+
+
+def test_a_stage_closes_every_gap_that_earlier_ones_left_to_it(number: int, scenario: Scenario) -> None:
+    left = {
+        gap
+        for earlier, lesson in LESSONS.items()
+        if int(earlier) < number
+        for gap, closed_by in lesson.ledger.lacks.items()
+        if closed_by == number
+    }
+    assert {claim.closes for beat in scenario for claim in beat.claims} - {""} == left
 
 
 def test_there_are_enough_claims_faults_and_gaps(scenario: Scenario) -> None:
@@ -34,5 +60,11 @@ def test_ids_are_unique(scenario: Scenario) -> None:
     assert len(set(steps)) == len(steps)
 
 
-def test_a_check_of_a_running_system_stops_and_starts_nothing(scenario: Scenario) -> None:
-    assert [beat.id for beat in scenario.harmless] == ["push", "stored", "python", "failing", "unreadable", "twice"]
+HARMLESS = {
+    1: ["push", "stored", "python", "failing", "unreadable", "twice"],
+    2: ["tree", "spread", "strategies"],
+}
+
+
+def test_a_check_of_a_running_system_stops_and_starts_nothing(number: int, scenario: Scenario) -> None:
+    assert [beat.id for beat in scenario.harmless] == HARMLESS[number]
