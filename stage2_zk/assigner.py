@@ -17,7 +17,7 @@ log = logging.getLogger("dts.assigner")
 
 LIMIT = 200
 """Tasks that one step gives out at most."""
-LISTEN = 0.5
+LISTEN = 0.25
 """Seconds that one step waits for the bell, so that the end of a term is seen soon."""
 LOOK_AGAIN = 0.02
 """Seconds until the next look for room, while all agents are full."""

@@ -13,6 +13,8 @@ log = logging.getLogger("dts.live")
 GROUP = "live-agents"
 LOOK_EVERY = 1.0
 """Seconds between two looks at the leases, unless the registry says sooner that something changed."""
+LISTEN = 0.2
+"""Seconds that one step waits, so that the end of a term is seen soon."""
 SWEEP_EVERY = 5.0
 """Seconds between two looks at the registry itself: a watch may miss a change, and nothing tells that it did."""
 
@@ -35,7 +37,7 @@ class Live(Service):
         self._registered: Mapping[str, Info] = {}
         self._agents: Sequence[Candidate] = ()
         self._watch: Closing | None = None
-        self._sweep_at = 0.0
+        self._look_at = self._sweep_at = 0.0
         self._unreadable: set[str] = set()
 
     def agents(self) -> Sequence[Candidate]:
@@ -45,8 +47,11 @@ class Live(Service):
     def step(self) -> float:
         if self._watch is None:
             self._watch = self._registry.watch(GROUP, self._note)
-        self._clock.wait(self._changed, LOOK_EVERY)
+        changed = self._clock.wait(self._changed, LISTEN)
+        if not changed and self._clock.monotonic() < self._look_at:
+            return 0
         self._changed.clear()
+        self._look_at = self._clock.monotonic() + LOOK_EVERY
         if self._clock.monotonic() >= self._sweep_at:
             self._registered = self._registry.members(GROUP)
             self._sweep_at = self._clock.monotonic() + SWEEP_EVERY

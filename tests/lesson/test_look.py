@@ -39,7 +39,7 @@ def test_one_snapshot_shows_all_panels_each_with_its_command(running: Dts, redis
     assert re.search(r"^# queues\t.*LRANGE queue:tasks 0 -1", ended.stdout, re.MULTILINE)
     assert re.search(r"^queue:tasks:dead\t1\tnot JSON.* ← no task at all$", ended.stdout, re.MULTILINE)
     assert re.search(r"^# agents\tredis-cli -p \d+ HGETALL agent:agent-1", ended.stdout, re.MULTILINE)
-    assert re.search(r"^agent-1\theld\t2\t\d+\t\w{26}\t(?:[01]\.\d|2\.0) s$", ended.stdout, re.MULTILINE)
+    assert re.search(r"^agent-1\theld\t0\t2\t\d+\t\w{26}\t(?:[01]\.\d|2\.0) s$", ended.stdout, re.MULTILINE)
     assert re.search(r"^# processes\tdts ps", ended.stdout, re.MULTILINE)
     assert re.search(r"^redis\trunning\t\d+$", ended.stdout, re.MULTILINE)
 

@@ -17,7 +17,7 @@ from common.store.tasks import TaskStore
 from common.strategies.least_load import LeastLoad
 from stage2_zk.assigner import Assigner
 from stage2_zk.choices import Choices
-from stage2_zk.live import Live
+from stage2_zk.live import LOOK_EVERY, Live
 from stage2_zk.tenure import Tenure
 from tests.stage2.registry import Registry
 
@@ -76,6 +76,7 @@ class Yard:
 
     def look(self) -> list[str]:
         """Let the leader look who lives."""
+        self.clock.ahead += LOOK_EVERY
         self.live.step()
         return [agent.agent for agent in self.live.agents()]
 

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from common.contracts import Info
+from stage2_zk.live import SWEEP_EVERY
 from tests.stage2.conftest import Yard
 
 
@@ -29,7 +30,7 @@ def test_a_change_that_the_watch_missed_is_seen_by_the_sweep(yard: Yard) -> None
     assert yard.look() == []
     assert yard.leases.take("agent-1", "b", 60, {})
     yard.registry.put("agent-1", {"boot": "b", "slots": 1}, tell=False)
-    yard.live._sweep_at = 0
+    yard.clock.ahead += SWEEP_EVERY
     assert yard.look() == ["agent-1"]
 
 

@@ -34,12 +34,14 @@ def late(seen: Seen, limit: float) -> list[str]:
     return [took] if seen.again_after > limit else []
 
 
-def judge(desk: Desk, journal: Journal, task_ids: Sequence[str], *, home: Path, max_lost: int) -> Verdict:
-    """Wait until all has ended, then compare all records of each task."""
+def judge(
+    desk: Desk, journal: Journal, task_ids: Sequence[str], *, home: Path, max_lost: int, consumer: str = AGENT
+) -> Verdict:
+    """Wait until all has ended, then compare all records of each task. `consumer` takes what is pushed by hand."""
     wrong, lost = _ended(desk, task_ids)
     lines = journal.lines()
     if not lost:
-        wrong += [*_settled(desk), *_disagreeing(desk, lines, task_ids, max_lost)]
+        wrong += [*_settled(desk, consumer), *_disagreeing(desk, lines, task_ids, max_lost)]
     left = [process.pid for process in task_processes(home)] + [line.pid for line in lines if _alive_daemon(line)]
     wrong += [f"{len(left)} processes of tasks are left"] if left else []
     kinds = [line.what for line in lines]
@@ -56,9 +58,9 @@ def _ended(desk: Desk, task_ids: Sequence[str]) -> tuple[list[str], int]:
     return [f"{task.task_id} is {task.status}: {task.result}" for task in bad], len(bad)
 
 
-def _settled(desk: Desk) -> list[str]:
+def _settled(desk: Desk, consumer: str) -> list[str]:
     try:
-        desk.settled(AGENT)
+        desk.settled(consumer)
     except AssertionError as error:
         return [str(error)]
     return []

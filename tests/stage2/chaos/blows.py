@@ -1,0 +1,152 @@
+"""What is done to a stage 2 under load, and what is seen of it: how soon others lead, how soon tasks run elsewhere."""
+
+import random
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from common.lab.cluster import Cluster
+from common.lab.until import until
+from tests.stage1.desk import Desk
+from tests.stage1.journal import ENDLESS_AT_FIRST, Journal, Line, uptime
+from tests.stage1.processes import gone
+
+HELD = 6
+"""Tasks that certainly run when an agent is hurt, beside those of the load; each agent has some of them."""
+WITHIN = 30.0
+"""Seconds after which what should happen counts as not happening."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One blow and what came of it. Times are seconds from the blow."""
+
+    kind: str
+    after: float
+    """Until the next task was given out, or until the first of its tasks ran elsewhere."""
+    all_after: float
+    """Until that was so of all."""
+    dead_after: float = 0.0
+    """Until the last process of an agent's tasks was gone."""
+    task_ids: Sequence[str] = ()
+    wrong: Sequence[str] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where it happens."""
+
+    cluster: Cluster
+    desk: Desk
+    journal: Journal
+    rng: random.Random
+
+    def boot(self, agent: str) -> str:
+        """Whose lease the agent's is; '' where nobody has it."""
+        return str(self.desk.redis.hget(self.desk.keys.agent(agent), "boot") or "")
+
+    def started(self, task_ids: Sequence[str], attempt: int, *, all_of_them: bool = True) -> list[Line]:
+        """The start lines of these tasks' attempts, as soon as each has one, or any."""
+
+        def there() -> list[Line]:
+            lines = [line for line in self.journal.lines() if (line.what, line.attempt) == ("start", attempt)]
+            found = [line for line in lines if line.task_id in task_ids]
+            return found if len(found) >= (len(task_ids) if all_of_them else 1) else []
+
+        return until(there, WITHIN, every=0.01, what=f"attempt {attempt} of {', '.join(task_ids)}")
+
+
+def leader_goes(scene: Scene, kind: str) -> Seen:
+    """Hurt the leader, and see when the next task is given out, by another."""
+    cluster, desk = scene.cluster, scene.desk
+    leader = cluster.meant("leader")
+    _somewhen(scene)
+    at = desk.redis.time()
+    verb = {"leader killed": "kill", "leader frozen": "freeze", "leader stopped": "stop"}[kind]
+    if verb == "kill":
+        # At once: to see that it shows takes its time.
+        cluster.member(leader).process.send(signal.SIGKILL)
+    elif verb == "freeze":
+        cluster.member(leader).process.send(signal.SIGSTOP)
+    else:
+        cluster.member(leader).process.send(signal.SIGTERM)
+    task_ids = desk.push_many([scene.journal.task()] * 2)
+    given = [_given(scene, task_id, leader) for task_id in task_ids]
+    if verb == "freeze":
+        cluster.fault("thaw", leader)
+    else:
+        until(lambda: cluster.member(leader).state != "running", WITHIN)
+        cluster.start(leader)
+    seconds = [moment - (at[0] + at[1] / 1e6) for moment in given]
+    return Seen(kind, min(seconds), max(seconds), task_ids=task_ids)
+
+
+def _given(scene: Scene, task_id: str, former: str) -> float:
+    """When the task was given out by another than the former leader, as its history says."""
+
+    def there() -> float:
+        for entry in scene.desk.store.history(task_id):
+            if entry["verb"] == "assign" and entry["by"] != former:
+                return datetime.fromisoformat(entry["at"]).timestamp()
+        return 0.0
+
+    return until(there, WITHIN, every=0.01, what=f"{task_id} to be given out by another than {former}")
+
+
+def agent_goes(scene: Scene, kind: str) -> Seen:
+    """Hurt an agent that runs something, and see when that runs elsewhere."""
+    cluster, desk = scene.cluster, scene.desk
+    ids = desk.push_many([scene.journal.task(ENDLESS_AT_FIRST)] * HELD)
+    lines = scene.started(ids, 1)
+    agent = desk.task(scene.rng.choice(ids)).agent
+    hit = [task_id for task_id in ids if desk.task(task_id).agent == agent]
+    pids = [line.pid for line in lines if line.task_id in hit]
+    _somewhen(scene)
+
+    boot, at = scene.boot(agent), uptime()
+    if kind == "agent killed":
+        # With its fence: that machine is gone.
+        cluster.fault("kill", agent)
+    else:
+        cluster.member(agent).body.send(signal.SIGSTOP)
+    dead_at, outlived = _watched(scene, agent, boot, pids)
+    first = min(line.at for line in scene.started(hit, 2, all_of_them=False))
+    last = max(line.at for line in scene.started(hit, 2))
+    if cluster.member(agent).state == "dead":
+        cluster.start(agent)
+    until(lambda: scene.boot(agent) not in ("", boot), WITHIN, what=f"a new boot of {agent}")
+    for task_id in set(ids) - set(hit):
+        desk.store.cancel([task_id], "chaos")
+    until(lambda: not any(desk.task(task_id).status == "RUNNING" for task_id in ids), WITHIN)
+    return Seen(kind, first - at, last - at, dead_at - at, hit, [f"{kind}: {sentence}" for sentence in outlived])
+
+
+def _watched(scene: Scene, agent: str, boot: str, pids: Sequence[int]) -> tuple[float, list[str]]:
+    """When the last of these processes was gone, and which outlived the lease."""
+    outlived: set[int] = set()
+
+    def dead() -> bool:
+        # The lease first: what is alive after that was alive when others might have started its task.
+        over = scene.boot(agent) != boot
+        alive = [pid for pid in pids if not gone(pid)]
+        outlived.update(alive if over else ())
+        return not alive
+
+    until(dead, WITHIN, every=0.002, what="the end of all processes")
+    return uptime(), [f"{len(outlived)} processes outlived the lease"] if outlived else []
+
+
+def _somewhen(scene: Scene) -> None:
+    """A moment that nobody can foresee."""
+    moment = uptime() + scene.rng.random() * 0.5
+    until(lambda: uptime() >= moment, every=0.001)
+
+
+BLOWS: Mapping[str, Callable[[Scene, str], Seen]] = {
+    "leader killed": leader_goes,
+    "leader frozen": leader_goes,
+    "leader stopped": leader_goes,
+    "agent killed": agent_goes,
+    "agent frozen": agent_goes,
+}
