@@ -30,6 +30,9 @@ class LeaseKeeper(Service):
 
     The deadline counts from before the request was sent, on our own clock, less a margin: whoever sees the
     lease gone may then be sure that we have noticed too. A request takes at most `answer_within` seconds.
+
+    `also` tells until when something else proves that this boot lives, where whoever looks for lost boots looks there
+    too: then what runs goes on without the lease, and the lease is taken again when it can be had.
     """
 
     name = "lease"
@@ -43,10 +46,11 @@ class LeaseKeeper(Service):
         answer_within: float,
         lost: Callable[[], None],
         promise: Callable[[float], None],
+        also: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._leases, self._holder, self._seconds = leases, holder, holder.seconds
         self._answer_within = answer_within
-        self._clock, self._lost, self._promise = clock, lost, promise
+        self._clock, self._lost, self._promise, self._also = clock, lost, promise, also
         self._margin = min(max(0.5, self._seconds / 10), self._seconds / 3)
         self._deadline = 0.0
         self._over = False
@@ -81,15 +85,16 @@ class LeaseKeeper(Service):
         if self._over:
             return 1.0
         sent = self._clock.monotonic()
-        if sent + self._answer_within > self._deadline:
+        trusted = self._trusted()
+        if sent + self._answer_within > trusted:
             # Another request could not be answered before the lease must count as gone.
             self._give_up("it could not be renewed in time")
             return 1.0
         try:
-            held = self._leases.renew(self._holder.agent, self._holder.boot, self._seconds)
+            held = self._renewed(sent)
         except Unavailable:
             # Whoever needs the store says so. We ask again while there is time, and look at the clock before it is up.
-            return min(self._seconds / 5, max(0.0, self._deadline - self._answer_within - self._clock.monotonic()))
+            return min(self._seconds / 5, max(0.0, trusted - self._answer_within - self._clock.monotonic()))
         if not held:
             self._give_up("it ran out, or another boot has it")
             self._look_at_server()
@@ -120,6 +125,17 @@ class LeaseKeeper(Service):
         )
         return taken
 
+    def _renewed(self, now: float) -> bool:
+        holder = self._holder
+        if self._leases.renew(holder.agent, holder.boot, self._seconds):
+            return True
+        if self._also() <= now + self._answer_within:
+            return False
+        taken = self._leases.take(holder.agent, holder.boot, self._seconds, holder.info)
+        if taken:
+            log.warning("the lease had run out and was taken again; something else proved meanwhile that we live")
+        return taken
+
     def _look_at_server(self) -> None:
         """Say whether Redis was started anew since we last looked."""
         try:
@@ -132,7 +148,13 @@ class LeaseKeeper(Service):
 
     def _hold_from(self, sent: float) -> None:
         self._deadline = sent + self._seconds - self._margin
-        self._promise(self._deadline)
+        self._trusted()
+
+    def _trusted(self) -> float:
+        """Until when what the lease covers may run; whoever ends it then is told."""
+        until = max(self._deadline, self._also())
+        self._promise(until)
+        return until
 
     def _give_up(self, why: str) -> None:
         self._over = True

@@ -39,6 +39,7 @@ from stage2_zk.choices import Choices
 from stage2_zk.inbox import DispatchInbox
 from stage2_zk.live import Live
 from stage2_zk.presence import Presence
+from stage2_zk.scans.crashing import Crashing
 from stage2_zk.scans.lost import Lost
 from stage2_zk.scans.stuck import Stuck
 from stage2_zk.scheduler_boot import SchedulerBoot
@@ -62,6 +63,7 @@ def compose_agent(settings: Settings, client: Callable[..., Redis], signals: Sig
         answer_within=answer_within,
         lost=own.end_all,
         promise=tether.promise,
+        also=lambda: presence.proved_until,
     )
     dispatched = RedisListQueue(
         own.connected(blocking=True),
@@ -115,6 +117,7 @@ def compose_scheduler(settings: Settings, client: Callable[..., Redis]) -> Sched
             live,
             Lost(store, own.registry, tenure, agents=live.agents),
             Stuck(store, dispatches, tenure),
+            Crashing(store, tenure, agents=live.agents, clock=clock),
             Promote(store, tenure.by),
             Purge(store, tenure.by),
             Intake(pushed, store, tenure.by, own.ids),

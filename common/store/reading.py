@@ -110,8 +110,9 @@ class TaskReader:
             pipe.time()
             pipe.smembers(self.keys.drained)
             pipe.zrange(self.keys.quarantined, 0, -1, withscores=True)
-            (now, _), drained, quarantined = pipe.execute()
-        shut = {agent: "quarantined" for agent, until in _pairs(quarantined) if until > now * 1000}
+            (seconds, micros), drained, quarantined = pipe.execute()
+        now = 1000 * seconds + micros / 1000
+        shut = {agent: "quarantined" for agent, until in _pairs(quarantined) if until > now}
         return shut | {str(agent): "drained" for agent in drained}
 
     def waiting(self, task_id: str) -> str:
