@@ -97,7 +97,8 @@ class Assigner(Service):
                 for (agent, boot), attempts in groupby(given, key=lambda one: (one.agent, one.boot))
             ]
         )
-        failpoint("C7")
+        failpoint("C6")
         self._untold = []
+        failpoint("C7")
         attempts = [Attempt(one.task_id, one.attempt) for one in given]
         self._tenure.heed(self._store.dispatched(attempts, self._tenure.by, self._tenure.epoch))
