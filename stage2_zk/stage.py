@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from common.lab.stages import REDIS, ZOOKEEPER, MemberSpec, Sizes, StageSpec
+from common.lab.stages import REDIS, MemberSpec, Sizes, StageSpec, zookeepers
 from stage1_mvp.tether import Tether, fenced
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def _members(sizes: Sizes) -> Sequence[MemberSpec]:
     agents = [f"agent-{number + 1}" for number in range(sizes.agents or AGENTS)]
     return [
         REDIS,
-        ZOOKEEPER,
+        *zookeepers(sizes),
         *(MemberSpec(name, "scheduler", tuple(_command("scheduler", name))) for name in schedulers),
         # Behind its fence from the start: a process that first becomes the fence would load everything twice.
         *(MemberSpec(name, "agent", tuple(fenced(_command("agent", name)))) for name in agents),

@@ -50,7 +50,14 @@ def _members(_: click.Context, __: click.Parameter, incomplete: str) -> list[str
     "--agents", type=click.IntRange(1, 100), metavar="K", help="How many agents; a stage has its usual number."
 )
 @click.option("--schedulers", type=click.IntRange(1, 20), metavar="K", help="How many schedulers, from stage 2 on.")
-def up(stage: str, detach: bool, profile: str, agents: int | None, schedulers: int | None) -> None:
+@click.option(
+    "--zookeepers",
+    type=click.Choice(["1", "3", "5"]),
+    help="With --profile real: so many make one ensemble.",
+)
+def up(
+    stage: str, detach: bool, profile: str, agents: int | None, schedulers: int | None, zookeepers: str | None
+) -> None:
     """Start the whole of STAGE on this machine, on free ports, with its state under $DTS_HOME (.dts).
 
     It stays in the foreground, tells what becomes of its members, and ends them all at Ctrl-C; with -d it
@@ -63,6 +70,7 @@ def up(stage: str, detach: bool, profile: str, agents: int | None, schedulers: i
       eval "$(dts env)"              for redis-cli -u "$DTS_REDIS_URL"
       DTS_SLOTS=8 dts up 1           an agent that runs eight tasks at once
       dts up 2 --agents 5            several agents, and two schedulers of which one leads
+      dts up 2 --profile real --zookeepers 3
 
     Exit codes: 0 up, or ended by Ctrl-C · 1 a member did not start (its log is shown, nothing is left) ·
     2 wrong usage, or a home that can't be written · 4 already up in this home · 5 no server on this machine.
@@ -73,7 +81,7 @@ def up(stage: str, detach: bool, profile: str, agents: int | None, schedulers: i
 
     home = _home()
     with explained(), ExitStack() as until_the_end:
-        spec, sizes = stage_of(stage), Sizes(agents, schedulers)
+        spec, sizes = stage_of(stage), Sizes(agents, schedulers, int(zookeepers) if zookeepers else None)
         if detach:
             with starting(home) as told:
                 cluster = Cluster.up(home, spec, profile, sizes=sizes, told=told)

@@ -37,6 +37,8 @@ class Sizes:
 
     agents: int | None = None
     schedulers: int | None = None
+    zookeepers: int | None = None
+    """Of the profile `real`; several are one ensemble."""
 
 
 USUAL = Sizes()
@@ -65,7 +67,15 @@ class StageSpec:
 
 
 REDIS = MemberSpec("redis", "redis")
-ZOOKEEPER = MemberSpec("zookeeper", "zookeeper", real=True)
+
+
+def zookeepers(sizes: "Sizes") -> Sequence[MemberSpec]:
+    """As many as are wanted, usually one; there only with the profile `real`."""
+    count = sizes.zookeepers or 1
+    names = ["zookeeper"] if count == 1 else [f"zookeeper-{number + 1}" for number in range(count)]
+    return [MemberSpec(name, "zookeeper", real=True) for name in names]
+
+
 SERVERS_ONLY = StageSpec(0, "only a Redis server", lambda _: (REDIS,))
 """For tests that want a private real server, and for people who want one to play with."""
 

@@ -20,10 +20,15 @@ TELL_AGAIN = 2.0
 """Seconds after which an agent is told again: the message, or the leader that should have sent it, was lost."""
 TAKE_BACK = 10.0
 """Seconds after which it goes to another agent: this one hears nothing, or has no room after all."""
+REST = 30.0
+"""Seconds of quarantine for an agent that starts nothing."""
 
 
 class Stuck(Service):
-    """Looks at SCHEDULED and DISPATCHED tasks. To tell twice is harmless: the start gate grants each attempt once."""
+    """Looks at SCHEDULED and DISPATCHED tasks. To tell twice is harmless: the start gate grants each attempt once.
+
+    An agent that starts nothing for `take_back` seconds gets nothing for a while.
+    """
 
     name = "stuck"
 
@@ -63,6 +68,10 @@ class Stuck(Service):
         self._tenure.heed(self._store.dispatched(attempts, self._tenure.by, self._tenure.epoch))
 
     def _give_up(self, tasks: Sequence[Task]) -> None:
+        for agent in {task.agent for task in tasks}:
+            # It has room by its own word and hears nothing: as long as it looks idle it would get everything.
+            self._store.quarantine(agent, REST, self._tenure.by)
+            log.warning("%s gets nothing for %g s: it does not start what it is given", agent, REST)
         answers = self._store.requeue(tasks, "STUCK", self._tenure.by, self._tenure.epoch)
         self._tenure.heed(answer for answer, _ in answers)
         for task, (answer, after) in zip(tasks, answers, strict=True):
