@@ -121,7 +121,7 @@ def compose_scheduler(settings: Settings, client: Callable[..., Redis]) -> Sched
             Promote(store, tenure.by),
             Purge(store, tenure.by),
             Intake(pushed, store, tenure.by, own.ids),
-            Assigner(store, dispatches, tenure, choices=choices, bell=Bell(listening, keys).wait),
+            Assigner(store, dispatches, tenure, choices=choices, bell=Bell(listening, keys).wait, clock=clock),
         ]
 
     own.serve(duties)

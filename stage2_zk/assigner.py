@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from common.clock import Clock
 from common.contracts import Dispatches
 from common.domain.messages import Dispatch
 from common.failpoints import failpoint
@@ -19,6 +20,8 @@ LIMIT = 200
 """Tasks that one step gives out at most."""
 LISTEN = 0.25
 """Seconds that one step waits for the bell, so that the end of a term is seen soon."""
+READ_EVERY = 0.5
+"""Seconds between two looks at who waits, while all agents are full."""
 LOOK_AGAIN = 0.02
 """Seconds until the next look for room, while all agents are full."""
 
@@ -49,20 +52,27 @@ class Assigner(Service):
         *,
         choices: Choices,
         bell: Callable[[float], bool],
+        clock: Clock,
     ) -> None:
         self._store, self._dispatches, self._tenure = store, dispatches, tenure
-        self._choices, self._bell = choices, bell
+        self._choices, self._bell, self._clock = choices, bell, clock
+        self._read_at = 0.0
         self._untold: list[Given] = []
         self._said: dict[str, str] = {}
 
     def step(self) -> float:
         if self._untold:
             self._tell()
+        self._choices.look()
+        now = self._clock.monotonic()
+        if not self._choices.room and now < self._read_at:
+            # Nothing could be given; only now and then it is read whose turn it is, to tell them why they wait.
+            return LOOK_AGAIN
+        self._read_at = now + READ_EVERY
         ready = self._store.ready(LIMIT)
         if not ready:
             self._bell(LISTEN)
             return 0
-        self._choices.look()
         chosen, waiting = self._choices.choose(ready)
         self._say_why(waiting)
         if not chosen:

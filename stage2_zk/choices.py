@@ -73,8 +73,22 @@ class Choices:
                 full.append(task)
             else:
                 waiting.append(Waiting(task.task_id, none_yet(task, self._pool), self._next_aside(task)))
-        told = full[:TOLD] if not given else []
-        return given, waiting + [Waiting(task.task_id, none_yet(task, self._pool)) for task in told]
+        return given, waiting + ([] if given else self._no_room(full[:TOLD]))
+
+    @property
+    def room(self) -> bool:
+        """Whether any agent may be given a task of some kind."""
+        return any(one.room > 0 for one in self._pool)
+
+    def _no_room(self, tasks: Sequence[Task]) -> list[Waiting]:
+        """A word on these, the same for all that ask the same of an agent: each is made by looking at all agents."""
+        words: dict[str, str] = {}
+        waiting = []
+        for task in tasks:
+            asked = f"{task.spec.type} {task.spec.labels}"
+            words[asked] = words.get(asked) or none_yet(task, self._pool)
+            waiting.append(Waiting(task.task_id, words[asked]))
+        return waiting
 
     def _give(self, task: Task) -> Assignment:
         view = self._pool.candidates(task)

@@ -67,7 +67,7 @@ class Yard:
 
     def assigner_with(self, strategy: Strategy) -> Assigner:
         choices = Choices(self.store, self.live.agents, {"this": strategy}, "this", self.clock)
-        return Assigner(self.store, self.told, self.tenure, choices=choices, bell=lambda _: False)
+        return Assigner(self.store, self.told, self.tenure, choices=choices, bell=lambda _: False, clock=self.clock)
 
     def agent(self, name: str, boot: str = "b", slots: int = 4, lease: float = 60, **info: object) -> None:
         """An agent that is alive in every respect."""

@@ -4,6 +4,7 @@ import json
 
 from common.contracts import Candidate
 from common.domain.status import Status
+from stage2_zk.assigner import READ_EVERY
 from stage2_zk.credits import Credits
 from tests.stage2.conftest import Yard
 
@@ -61,6 +62,7 @@ def test_where_all_are_full_the_next_ones_say_so_and_keep_their_places(yard: Yar
     yard.look()
     first, second, third = yard.submit(3)
     yard.assigner.step()
+    yard.clock.ahead += READ_EVERY
     yard.assigner.step()
     assert yard.task(first).status is Status.DISPATCHED
     assert waits(yard, second)["because"] == "no agent can take it now: 1 are full"
