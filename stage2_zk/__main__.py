@@ -41,6 +41,7 @@ from stage2_zk.live import Live
 from stage2_zk.presence import Presence
 from stage2_zk.scans.crashing import Crashing
 from stage2_zk.scans.lost import Lost
+from stage2_zk.scans.overdue import Overdue
 from stage2_zk.scans.stuck import Stuck
 from stage2_zk.scheduler_boot import SchedulerBoot
 from stage2_zk.tenure import Tenure
@@ -117,6 +118,7 @@ def compose_scheduler(settings: Settings, client: Callable[..., Redis]) -> Sched
             live,
             Lost(store, own.registry, tenure, agents=live.agents),
             Stuck(store, dispatches, tenure),
+            Overdue(store, tenure, grace=settings.grace),
             Crashing(store, tenure, agents=live.agents, clock=clock),
             Promote(store, tenure.by),
             Purge(store, tenure.by),

@@ -65,7 +65,7 @@ class KeySpace:
             **dict.fromkeys([keys.all, *map(keys.index, Status), keys.pending, keys.delayed], "zset"),
             **dict.fromkeys([keys.dead, queue, keys.dead_letters(queue), keys.bell], "list"),
             **dict.fromkeys([keys.known_agents, keys.drained], "set"),
-            keys.quarantined: "zset",
+            **dict.fromkeys([keys.quarantined, keys.evicted], "zset"),
             keys.epoch: "string",
         }
         """The keys of which there is one each, with their types in Redis."""

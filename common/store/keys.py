@@ -20,6 +20,7 @@
     agents:known               set      ids of all agents that ever held a lease
     agents:drained             set      ids of the agents that were told to take nothing new
     agents:quarantined         zset     ids of agents that get nothing for a while, by when that is over (ms)
+    agents:evicted             zset     boots that may hold no lease any more, by when that is forgotten (ms)
     control:<agentId>          channel  ids of tasks that this agent should end; a hint, the hash is the truth
     leader:epoch               string   the newest scheduler term seen
     registry:<group>           zset     members of a group, by when they count as gone (ms)
@@ -48,6 +49,7 @@ class Keys:
         self.known_agents = f"{namespace}agents:known"
         self.drained = f"{namespace}agents:drained"
         self.quarantined = f"{namespace}agents:quarantined"
+        self.evicted = f"{namespace}agents:evicted"
         self.bell = f"{namespace}bell:pending"
         self.epoch = f"{namespace}leader:epoch"
         self.tasks_queue = f"{namespace}queue:tasks"

@@ -40,6 +40,6 @@ class Leases:
             return ""
 
     def _ask(self, script: str, agent: str, args: list[str | int]) -> bool:
-        keys = [self._keys.agent(agent), self._keys.known_agents]
+        keys = [self._keys.agent(agent), self._keys.known_agents, self._keys.evicted]
         answer = self._scripts.call(script, agent, keys, args)
         return Answer(answer) is not Answer.FENCED

@@ -5,6 +5,7 @@ import logging
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from redis import Redis
@@ -134,6 +135,19 @@ class TaskReader:
         found = readable(self._hashes([str(task_id) for task_id in ids]))
         return [task for task in found if task.agent == agent_id and task.status in UNDER_WAY]
 
+    def overdue(self, margin: float, first: int = 0, limit: int = 200) -> tuple[list[Task], int]:
+        """RUNNING past their time limit by more than `margin` seconds, of `limit` tasks from rank `first` on.
+
+        Returns also how many were looked at.
+        """
+        with redis_errors():
+            now, _ = self._redis.time()
+            ids = self._redis.zrange(self.keys.index(Status.RUNNING), first, first + limit - 1)
+        found = readable(self._hashes([str(task_id) for task_id in ids]))
+        running = [task for task in found if task.status is Status.RUNNING]
+        late = [task for task in running if _seconds(task.started_at) + task.spec.timeout + margin < now]
+        return late, len(ids)
+
     def lingering(self, status: Status, seconds: float, limit: int) -> list[Task]:
         """Up to `limit` tasks that have been in that status for longer than so many seconds, longest first."""
         with redis_errors():
@@ -189,6 +203,14 @@ def readable(hashes: Iterable[Hash]) -> list[Task]:
         else:
             tasks += [task] if task else []
     return tasks
+
+
+def _seconds(stamp: str) -> float:
+    """Since 1970; never over where somebody else wrote there."""
+    try:
+        return datetime.fromisoformat(stamp).timestamp()
+    except ValueError:
+        return float("inf")
 
 
 def _task(fields: Hash) -> Task | None:

@@ -29,6 +29,10 @@ BATCH = 200
 """Tasks per script call: Redis serves nobody else while a script runs."""
 
 
+EVICTED_FOR = 86_400
+"""Seconds for which an evicted boot is remembered; no process sleeps longer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Submitted:
     """The answer to one submission; with SAME and CONFLICT `task_id` is the task that was there before."""
@@ -200,6 +204,11 @@ class TaskStore(TaskReader):
         """The agent gets nothing new for so many seconds."""
         return self._shut(agent, by, "quarantine", int(seconds * 1000))
 
+    def evict(self, agent: str, boot: str, by: str, epoch: int) -> Answer:
+        """Leader: that boot may run nothing any more; it can't hold its lease. OK, SAME or FENCED."""
+        keys = [self.keys.epoch, self.keys.agent(agent), self.keys.evicted]
+        return Answer(self._scripts.call("evict", by, keys, [_epoch(epoch), boot, EVICTED_FOR * 1000]))
+
     def _shut(self, agent: str, by: str, how: str, *args: int) -> Answer:
         return Answer(self._scripts.call("shut", by, [self.keys.drained, self.keys.quarantined], [agent, how, *args]))
 
@@ -209,10 +218,23 @@ class TaskStore(TaskReader):
         return _answers(self._batch("dispatched", by, [self.keys.epoch], [_epoch(epoch)], items))
 
     def start(self, attempts: Sequence[Attempt], agent: str, boot: str) -> list[tuple[Answer, Task | None]]:
-        """The start gate: SCHEDULED or DISPATCHED -> RUNNING; with OK and SAME the task to run."""
+        """The start gate: SCHEDULED or DISPATCHED -> RUNNING; with OK and SAME the task to run.
+
+        One that can't be read back is FAILED at once, as `claim` does it, and answered STALE_STATE.
+        """
         items = ((self._own(a.task_id), [a.task_id, a.attempt]) for a in attempts)
         answers = self._batch("start", agent, [self.keys.agent(agent)], [agent, boot], items)
-        return [(Answer(answer), task_of(_fields(flat)) if flat else None) for answer, flat in answers]
+        granted: list[tuple[Answer, Task | None]] = []
+        spoilt: list[Finished] = []
+        for asked, (answer, flat) in zip(attempts, answers, strict=True):
+            try:
+                granted.append((Answer(answer), task_of(_fields(flat)) if flat else None))
+            except CorruptTask as error:
+                spoilt.append(_unreadable(Claimed(asked.task_id, asked.attempt, agent, boot), error))
+                granted.append((Answer.STALE_STATE, None))
+        if spoilt:
+            self.report(spoilt, agent)
+        return granted
 
     def report(self, ends: Sequence[Finished], by: str) -> list[tuple[Answer, Status | None]]:
         """An attempt ended: RUNNING -> final, or PENDING again while its budget lasts; with the status it now has."""

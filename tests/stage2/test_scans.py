@@ -7,6 +7,7 @@ from common.domain.status import Status
 from common.store.tasks import Attempt
 from stage2_zk.scans.crashing import BOOTS, REST, WITHIN, Crashing
 from stage2_zk.scans.lost import Lost
+from stage2_zk.scans.overdue import Overdue
 from stage2_zk.scans.stuck import Stuck
 from stage2_zk.tenure import Tenure
 from tests.stage2.conftest import EPOCH, Yard
@@ -136,6 +137,27 @@ def test_what_an_agent_does_not_start_is_told_once_more_then_given_to_another(ya
     stuck.step()
     assert states(yard, [task_id]) == {("PENDING", 0)}
     assert_consistent(yard.redis, yard.keys)
+
+
+def test_a_boot_whose_task_runs_long_past_its_limit_may_hold_its_lease_no_more(yard: Yard, lost: Lost) -> None:
+    yard.agent("agent-1")
+    yard.look()
+    (late,) = given(yard, started=True, timeout=5)
+    given(yard, started=True, timeout=500)
+    overdue = Overdue(yard.store, yard.tenure, grace=1, margin=4)
+    overdue.step()
+    assert yard.leases.renew("agent-1", "b", 60)
+    yard.redis.hset(f"task:{late}", "startedAt", "2026-01-01T00:00:00.000Z")
+    Overdue(yard.store, Tenure("scheduler-0", EPOCH - 1), grace=1, margin=4).step()
+    assert yard.leases.renew("agent-1", "b", 60), "a stale leader ends nobody"
+    overdue.step()
+    assert not yard.leases.renew("agent-1", "b", 60)
+    assert not yard.leases.take("agent-1", "b", 60, {})
+    assert yard.leases.take("agent-1", "b2", 60, {}), "its next boot starts afresh"
+    yard.registry.put("agent-1", {"boot": "b2", "slots": 4})
+    yard.look()
+    lost.step()
+    assert yard.task(late).status is Status.PENDING
 
 
 def test_an_agent_in_a_crash_loop_rests_and_one_that_restarts_now_and_then_does_not(yard: Yard) -> None:

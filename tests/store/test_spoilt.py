@@ -107,6 +107,20 @@ def test_one_that_is_claimed_and_can_not_be_read_is_failed_with_the_field_that_i
     assert [entry["verb"] for entry in life.store.history("t")] == ["submit", "assign", "start", "report"]
 
 
+@pytest.mark.parametrize("how", FIELDS)
+def test_one_that_is_let_through_the_gate_and_can_not_be_read_is_failed_and_the_others_start(
+    how: str, redis: Redis, life: Life
+) -> None:
+    spoilt, sound = life.dispatched(task_id="t", retries=5), life.dispatched(task_id="u")
+    UNREADABLE[how](redis)
+    asked = [Attempt(spoilt, 1), Attempt(sound, 1)]
+    answers = [(answer, task and task.task_id) for answer, task in life.store.start(asked, AGENT, BOOT)]
+    assert answers == [(Answer.STALE_STATE, None), (Answer.OK, sound)]
+    status, reason, error = redis.hmget("task:t", "status", "reason", "error")
+    assert (status, reason) == ("FAILED", "UNREADABLE")
+    assert FIELDS[how] in str(error)
+
+
 @pytest.mark.parametrize("attempt", ["1.5", "-1", "1e3", "0x1"])
 def test_one_whose_attempt_is_no_count_is_never_granted(attempt: str, redis: Redis, life: Life) -> None:
     life.submit(task_id="t")
