@@ -69,7 +69,7 @@ class Registration(Protocol):
         ...
 
     def close(self) -> None:
-        """Leave the group at once; waits a second or two at most. Where the registry is away, presence runs out."""
+        """Leave the group at once, or, where the registry is away, when it is back; waits two seconds at most."""
         ...
 
 
