@@ -145,16 +145,9 @@ class TaskStore(TaskReader):
         answer = self._scripts.call("claim", agent, keys, [agent, boot, min(limit, BATCH)])
         if answer[0] == Answer.FENCED:
             return None
-        granted: list[Task] = []
-        spoilt: list[Finished] = []
-        for fields in map(_fields, answer[1:]):
-            try:
-                granted.append(task_of(fields))
-            except CorruptTask as error:
-                spoilt.append(_unreadable(Claimed(fields["taskId"], int(fields["attempt"]), agent, boot), error))
-        if spoilt:
-            self.report(spoilt, agent)
-        return granted
+        hashes = map(_fields, answer[1:])
+        granted = self._read_back(((fields["taskId"], fields) for fields in hashes), agent, boot)
+        return [task for task in granted if task]
 
     def ready(self, limit: int = BATCH) -> list[Task]:
         """Up to `limit` tasks that are ready, longest waiting first, without what they are to run.
@@ -220,21 +213,16 @@ class TaskStore(TaskReader):
     def start(self, attempts: Sequence[Attempt], agent: str, boot: str) -> list[tuple[Answer, Task | None]]:
         """The start gate: SCHEDULED or DISPATCHED -> RUNNING; with OK and SAME the task to run.
 
-        One that can't be read back is FAILED at once, as `claim` does it, and answered STALE_STATE.
+        One that can't be read back is FAILED at once, as with `claim`, and the answer is TERMINAL.
         """
         items = ((self._own(a.task_id), [a.task_id, a.attempt]) for a in attempts)
         answers = self._batch("start", agent, [self.keys.agent(agent)], [agent, boot], items)
-        granted: list[tuple[Answer, Task | None]] = []
-        spoilt: list[Finished] = []
-        for asked, (answer, flat) in zip(attempts, answers, strict=True):
-            try:
-                granted.append((Answer(answer), task_of(_fields(flat)) if flat else None))
-            except CorruptTask as error:
-                spoilt.append(_unreadable(Claimed(asked.task_id, asked.attempt, agent, boot), error))
-                granted.append((Answer.STALE_STATE, None))
-        if spoilt:
-            self.report(spoilt, agent)
-        return granted
+        hashes = ((a.task_id, _fields(flat)) for a, (_, flat) in zip(attempts, answers, strict=True))
+        tasks = self._read_back(hashes, agent, boot)
+        return [
+            (Answer.TERMINAL if flat and not task else Answer(answer), task)
+            for (answer, flat), task in zip(answers, tasks, strict=True)
+        ]
 
     def report(self, ends: Sequence[Finished], by: str) -> list[tuple[Answer, Status | None]]:
         """An attempt ended: RUNNING -> final, or PENDING again while its budget lasts; with the status it now has."""
@@ -330,6 +318,23 @@ class TaskStore(TaskReader):
             readable = fields if isinstance(fields, dict) else {}
             attempts = readable.get("attempt", "")
             yield task_id, int(attempts) if attempts.isdecimal() else 0, readable.get("requestId", "")
+
+    def _read_back(self, granted: Iterable[tuple[str, dict[str, str]]], agent: str, boot: str) -> list[Task | None]:
+        """Per task id and fields the task, which runs with that boot now; None where there are no fields.
+
+        None also for one that can't be read: it is FAILED at once, with the words what is wrong.
+        """
+        tasks: list[Task | None] = []
+        spoilt: list[Finished] = []
+        for task_id, fields in granted:
+            try:
+                tasks.append(task_of(fields) if fields else None)
+            except CorruptTask as error:
+                tasks.append(None)
+                spoilt.append(_unreadable(Claimed(task_id, int(fields["attempt"]), agent, boot), error))
+        if spoilt:
+            self.report(spoilt, agent)
+        return tasks
 
     def _end(self, end: Finished) -> tuple[list[str], list[Any]]:
         task, result = end.task, end.result

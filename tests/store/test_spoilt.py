@@ -108,23 +108,34 @@ def test_one_that_is_claimed_and_can_not_be_read_is_failed_with_the_field_that_i
 
 
 @pytest.mark.parametrize("how", FIELDS)
-def test_one_that_is_let_through_the_gate_and_can_not_be_read_is_failed_and_the_others_start(
+def test_one_that_can_not_be_read_at_the_gate_is_failed_and_the_others_start(
     how: str, redis: Redis, life: Life
 ) -> None:
-    spoilt, sound = life.dispatched(task_id="t", retries=5), life.dispatched(task_id="u")
+    for name in ("a", "t", "b"):
+        life.dispatched(task_id=name, retries=5)
     UNREADABLE[how](redis)
-    asked = [Attempt(spoilt, 1), Attempt(sound, 1)]
-    answers = [(answer, task and task.task_id) for answer, task in life.store.start(asked, AGENT, BOOT)]
-    assert answers == [(Answer.STALE_STATE, None), (Answer.OK, sound)]
+    for others in (Answer.OK, Answer.SAME):
+        answers = life.store.start([Attempt(name, 1) for name in ("a", "t", "b")], AGENT, BOOT)
+        assert [answer for answer, _ in answers] == [others, Answer.TERMINAL, others]
+        assert [task and task.task_id for _, task in answers] == ["a", None, "b"]
     status, reason, error = redis.hmget("task:t", "status", "reason", "error")
     assert (status, reason) == ("FAILED", "UNREADABLE")
     assert FIELDS[how] in str(error)
+    assert [entry["verb"] for entry in life.store.history("t")] == ["submit", "assign", "dispatched", "start", "report"]
+    assert life.store.held([AGENT]) == [2]
 
 
-@pytest.mark.parametrize("attempt", ["1.5", "-1", "1e3", "0x1"])
-def test_one_whose_attempt_is_no_count_is_never_granted(attempt: str, redis: Redis, life: Life) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("attempt", "1.5"), ("attempt", "-1"), ("attempt", "1e3"), ("attempt", "0x1"), ("taskId", "b")],
+)
+def test_one_whose_attempt_is_no_count_or_that_is_another_task_is_never_granted(
+    name: str, value: str, redis: Redis, life: Life
+) -> None:
     life.submit(task_id="t")
-    redis.hset("task:t", "attempt", attempt)
+    redis.hset("task:t", name, value)
+    assert life.store.assign([Assignment("t", AGENT, BOOT)], "leader", EPOCH) == [(Answer.NOT_FOUND, 0)]
+    redis.zadd("queue:pending", {"t": 0})
     assert life.store.claim(AGENT, BOOT, 10) == []
     assert redis.hget("task:t", "status") == "PENDING"
 

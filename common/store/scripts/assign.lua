@@ -1,9 +1,10 @@
 -- assign: the leader gives ready tasks to agents: off the queue and SCHEDULED in one move, attempt + 1.
--- KEYS  8 leader:epoch  9 queue:pending  10 agents:drained  11 agents:quarantined, then per task: hash, history, lease of the chosen agent, what it holds
+-- KEYS  8 leader:epoch  9 queue:pending  10 agents:drained  11 agents:quarantined, then per task: hash, history,
+--       lease of the chosen agent, what it holds
 -- ARGV  3 epoch, then per task: id, agent, boot, how many the agent may hold with it, why (JSON, or '')
--- Returns per task {answer, attempt}: OK; SAME: it stands so already; FENCED: old term, or the lease
--- is not that boot's; FULL: the agent holds as many; SHUT: it
--- takes nothing new; STALE_STATE: not ready any more; TERMINAL; NOT_FOUND.
+-- Returns per task {answer, attempt}: OK; SAME: it stands so already; FENCED: old term, or the lease is not that
+-- boot's; FULL: the agent holds as many; SHUT: it takes nothing new; STALE_STATE: not ready any more; TERMINAL;
+-- NOT_FOUND.
 local stale_term = fenced(KEYS[8], ARGV[3])
 local answers = {}
 local k = 12
@@ -12,8 +13,8 @@ local function assign(task, history, lease, held, id, agent, boot, limit, why)
   if stale_term then
     return { 'FENCED', 0 }
   end
-  local found = fields(task, 'status', 'attempt', 'agent', 'boot')
-  local status, attempt = found[1], tonumber(found[2])
+  local found = fields(task, 'status', 'attempt', 'agent', 'boot', 'taskId')
+  local status, attempt = found[1], tonumber(last_attempt(id, found[5], found[2]))
   if not attempt then
     forget_id(KEYS[9], id)
     return { 'NOT_FOUND', 0 }

@@ -17,9 +17,9 @@ while #granted <= limit do
     local id = popped[i]
     local task = KEYS[11] .. id
     local found = fields(task, 'status', 'attempt', 'taskId')
-    local attempt = found[2] and string.match(found[2], '^%d+$')
+    local attempt = last_attempt(id, found[3], found[2])
     -- The queue is only a hint: a task that is not PENDING any more is passed over.
-    if not attempt or found[3] ~= id then
+    if not attempt then
       forget_id(KEYS[8], id)
     elseif found[1] == 'PENDING' then
       attempt = attempt + 1

@@ -46,6 +46,11 @@ local function fields(task, ...)
   return found.err and {} or found
 end
 
+-- Which attempt was the last; nothing where that is no task of this id, whatever somebody else has written there.
+local function last_attempt(id, task_id, attempt)
+  return task_id == id and attempt and string.match(attempt, '^%d+$')
+end
+
 -- One history entry; `detail` is '' or more JSON members, each with a leading comma.
 local function entry(verb, before, after, attempt, detail)
   return '{"at":"' .. stamp .. '","verb":"' .. verb .. '","from":"' .. before .. '","to":"' .. after
