@@ -43,6 +43,10 @@ def list_agents(ctx: click.Context, as_json: bool, redis_url: str | None) -> Non
       gone         it holds no lease
 
     \b
+    Example:
+      dts agent list --json | jq -r '.agents[] | select(.state == "gone").agent'
+
+    \b
     Exit codes: 0 listed, even if there is none · 5 no server
     """
     from common.cli.console import document, note, on_terminal, table

@@ -3,14 +3,14 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from importlib.metadata import EntryPoint
 
 from common.contracts import Executor
 from common.domain.errors import BadSetting
 from common.executors.context import ExecutorContext
 from common.executors.python_script import PythonScriptExecutor
 from common.executors.shell import ShellExecutor
+from common.extensions import extensions, made
 
 GROUP = "dts.executors"
 
@@ -19,7 +19,6 @@ _BUILT_IN: Mapping[str, Callable[[ExecutorContext], Executor]] = {
     "PYTHON": PythonScriptExecutor,
 }
 _TYPE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
-_IMPORT_STRING = re.compile(r"[\w.]+:[\w.]+")
 
 
 def load_executors(
@@ -41,50 +40,18 @@ def load_executors(
     Raises BadSetting, which names the type and tells what is wrong, for one that can't be had.
     """
     found = {type_: make(context) for type_, make in _BUILT_IN.items()}
-    named = {type_: _named(type_, text) for type_, text in settings.items()}
-    points = entry_points(group=GROUP) if installed is None else installed
-    offered = _by_type(point for point in points if point.name not in named)
-    for type_, point in {**offered, **named}.items():
-        found[type_] = _made(point, context)
+    for type_, point in extensions("executor", GROUP, settings, installed).items():
+        found[type_] = _executor(point, context)
     return found
 
 
-def _named(type_: str, text: str) -> EntryPoint:
-    if not _IMPORT_STRING.fullmatch(text):
-        raise BadSetting(f'executor {type_}: {text!r} is no import string; write "module:attr"')
-    return EntryPoint(type_, text, GROUP)
-
-
-def _by_type(points: Iterable[EntryPoint]) -> dict[str, EntryPoint]:
-    offered: dict[str, EntryPoint] = {}
-    for point in points:
-        rival = offered.setdefault(point.name, point)
-        if rival.value != point.value:
-            raise BadSetting(
-                f"executor {point.name}: two installed packages offer it ({rival.value}, {point.value}); "
-                "remove one, or name the one you mean in the settings"
-            )
-    return offered
-
-
-def _made(point: EntryPoint, context: ExecutorContext) -> Executor:
+def _executor(point: EntryPoint, context: ExecutorContext) -> Executor:
     if not _TYPE.fullmatch(point.name):
         raise BadSetting(f"executor {point.name!r}: a type is written in capitals, digits and _, such as HTTP_GET")
-    executor: Executor = _call(point, context)
+    executor: Executor = made("executor", point, lambda make: make(*(() if _takes_nothing(make) else (context,))))
     if not callable(getattr(executor, "run", None)):
         raise BadSetting(f"executor {point.name}: what {point.value!r} makes has no run(task, cancelled, output)")
     return executor
-
-
-def _call(point: EntryPoint, context: ExecutorContext) -> Any:
-    try:
-        make = point.load()
-        arguments = () if _takes_nothing(make) else (context,)
-        return make(*arguments)
-    # Other people's code may fail in any way; the setting that named it is what has to be changed.
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        raise BadSetting(f"executor {point.name}: {point.value!r} can't be loaded: {why}") from error
 
 
 def _takes_nothing(make: Callable[..., object]) -> bool:

@@ -127,7 +127,7 @@ GUARDS = (
     Guard(
         "an agent that can't renew its lease ends its tasks by itself",
         "stage1_mvp/lease.py",
-        (("if sent + self._answer_within > self._deadline:", "if False:"),),
+        (("if sent + self._answer_within > trusted:", "if False:"),),
         ("tests/stage1/test_fence.py",),
     ),
 )
