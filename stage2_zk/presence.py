@@ -18,7 +18,7 @@ HAND_BACK_EVERY = 0.1
 class Presence(Service):
     """Registers the agent; when `stop` is set it takes it off, and hands back what the agent has not started.
 
-    It must run while running tasks are drained, and be closed after the lease can't be had any more by a task.
+    It must go on while running tasks are drained: a leader that has not seen it leave may give it some more.
     """
 
     name = "presence"

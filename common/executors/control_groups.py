@@ -192,10 +192,15 @@ class ControlGroup:
         self._main = 0
         self._inside = True
         self._met = slot.met()
+        self._exceeded: list[bool] = []
 
     def start(self, spawn: Callable[[], Spawned]) -> Spawned:
         process, self._inside = self._groups.start(self._slot, spawn)
         self._main = process.pid
+        # What it forked before it was moved here was held back by nobody.
+        self._exceeded = self._slot.exceeded()
+        if any(self._exceeded):
+            self.kill(GONE_WITHIN)
         return process
 
     def signal(self, number: int) -> int:
@@ -217,8 +222,9 @@ class ControlGroup:
         return len(pids)
 
     def overrun(self) -> str:
-        met = zip(self._groups.limitings, self._met, self._slot.met(), strict=True)
-        return " and ".join(str(limiting) for limiting, before, now in met if now > before)
+        exceeded = self._exceeded or [False] * len(self._met)
+        seen = zip(self._groups.limitings, self._met, self._slot.met(), exceeded, strict=True)
+        return " and ".join(str(limiting) for limiting, before, now, over in seen if now > before or over)
 
     def release(self) -> bool:
         return self._groups.take_back(self._slot) and self._inside

@@ -38,6 +38,10 @@ class Slot:
         """How often each limit was met so far."""
         return [one.met(place) for one, place in self._limits]
 
+    def exceeded(self) -> list[bool]:
+        """Whether more is in it than each limit allows."""
+        return [one.exceeded(place) for one, place in self._limits]
+
     def enter(self, pid: int) -> None:
         """Move a process in, with all its threads. Raises OSError; one that is gone meanwhile is no error."""
         with contextlib.suppress(ProcessLookupError):
