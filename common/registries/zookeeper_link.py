@@ -204,7 +204,13 @@ class Link:
 
 
 class _Connection(ConnectionHandler):  # type: ignore[misc]
-    """Keeps what kazoo forgets: how long a session the server grants."""
+    """Keeps what kazoo forgets: how long a session the server grants, and whether anybody still cares for it."""
+
+    @property
+    def over(self) -> bool:
+        """Whether its thread has ended. That it has stopped is said from before that thread has begun, too."""
+        routine = self._connection_routine
+        return routine is not None and not routine.is_alive()
 
     def _invoke(self, timeout: float, request: Any, xid: int | None = None) -> Any:
         answer = super()._invoke(timeout, request, xid)
@@ -225,7 +231,8 @@ class _Client(KazooClient):  # type: ignore[misc]
 
     @property
     def gave_up(self) -> bool:
-        return bool(self._connection.connection_stopped.is_set()) and not self._stopped.is_set()
+        # To start one anew that has not even begun would wait for its end, which never comes.
+        return self._connection.over and not self._stopped.is_set()
 
 
 @contextmanager
