@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.domain.result import Result
-from common.domain.status import FINAL, Answer, Status
+from common.domain.status import FINAL, UNDER_WAY, Answer, Status
 from common.domain.task import Submission
 from common.store.tasks import Limits
 
@@ -39,6 +39,8 @@ class Kept:
     error: str = ""
     output: str = ""
     started: bool = False
+    waiting: str = ""
+    """The leader's word on why it waits."""
     history: list[Entry] = field(default_factory=list)
     logs: dict[int, str] = field(default_factory=dict)
     aged: int | None = None
@@ -76,6 +78,10 @@ class Model:
         self.tasks: dict[str, Kept] = {}
         self.requests: dict[str, str] = {}
         self.leases: dict[str, str] = {}
+        self.evicted: set[str] = set()
+        self.drained: set[str] = set()
+        self.quarantined: dict[str, bool] = {}
+        """Whether each still is; one that is over is forgotten with the next one."""
         self.ready: list[str] = []
         """Oldest first."""
         self.delayed: dict[str, int] = {}
@@ -118,7 +124,7 @@ class Model:
             self._start(task)
         return granted
 
-    def assign(self, task_id: str, agent: str, boot: str, epoch: int) -> tuple[Answer, int]:
+    def assign(self, task_id: str, agent: str, boot: str, limit: int, epoch: int) -> tuple[Answer, int]:
         if self._stale_term(epoch):
             return Answer.FENCED, 0
         task = self.tasks.get(task_id)
@@ -130,14 +136,38 @@ class Model:
             return Answer.SAME, task.attempt
         if task.status is not Status.PENDING:
             return Answer.STALE_STATE, task.attempt
-        if self.leases.get(agent) != boot:
-            return Answer.FENCED, task.attempt
+        if refused := self._takes_nothing(agent, boot, limit):
+            return refused, task.attempt
         if task_id not in self.ready:
             return Answer.STALE_STATE, task.attempt
         self.ready.remove(task_id)
+        task.waiting = ""
         task.attempt, task.agent, task.boot, task.epoch = task.attempt + 1, agent, boot, epoch
         task.moved("assign", "leader", Status.SCHEDULED, agent=agent, boot=boot, epoch=epoch)
         return Answer.OK, task.attempt
+
+    def _takes_nothing(self, agent: str, boot: str, limit: int) -> Answer | None:
+        if self.leases.get(agent) != boot:
+            return Answer.FENCED
+        if agent in self.drained or self.quarantined.get(agent):
+            return Answer.SHUT
+        held = sum(self.is_with(task_id, agent) for task_id in self.tasks)
+        return Answer.FULL if held >= limit else None
+
+    def is_with(self, task_id: str, agent: str) -> bool:
+        task = self.tasks.get(task_id)
+        return bool(task and task.agent == agent and task.status in UNDER_WAY)
+
+    def defer(self, task_ids: list[str], why: str, aside: bool, epoch: int) -> Answer:
+        if self._stale_term(epoch):
+            return Answer.FENCED
+        for task_id in task_ids:
+            if task_id in self.ready:
+                self.tasks[task_id].waiting = why
+                if aside:
+                    self.ready.remove(task_id)
+                    self.delayed[task_id] = FAR
+        return Answer.OK
 
     def dispatched(self, task_id: str, attempt: int, epoch: int) -> Answer:
         if self._stale_term(epoch):
@@ -321,14 +351,39 @@ class Model:
     # Leases: one boot at a time.
 
     def take(self, agent: str, boot: str) -> bool:
-        return self.leases.setdefault(agent, boot) == boot
+        return boot not in self.evicted and self.leases.setdefault(agent, boot) == boot
 
     def renew(self, agent: str, boot: str) -> bool:
-        return self.leases.get(agent) == boot
+        return boot not in self.evicted and self.leases.get(agent) == boot
 
     def release(self, agent: str, boot: str) -> None:
         if self.leases.get(agent) == boot:
             del self.leases[agent]
+
+    def evict(self, agent: str, boot: str, epoch: int) -> Answer:
+        if self._stale_term(epoch):
+            return Answer.FENCED
+        self.release(agent, boot)
+        known = boot in self.evicted
+        self.evicted.add(boot)
+        return Answer.SAME if known else Answer.OK
+
+    # Agents that get nothing new.
+
+    def drain(self, agent: str) -> Answer:
+        known = agent in self.drained
+        self.drained.add(agent)
+        return Answer.SAME if known else Answer.OK
+
+    def quarantine(self, agent: str) -> Answer:
+        self.quarantined = {other: True for other, still in self.quarantined.items() if still} | {agent: True}
+        return Answer.OK
+
+    def resume(self, agent: str) -> Answer:
+        known = agent in self.drained or agent in self.quarantined
+        self.drained.discard(agent)
+        self.quarantined.pop(agent, None)
+        return Answer.OK if known else Answer.SAME
 
     def _stale_term(self, epoch: int) -> bool:
         stale = epoch < self.epoch

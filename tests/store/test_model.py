@@ -26,7 +26,7 @@ from common.domain.task import Submission, Task, TaskSpec
 from common.store.codec import task_of
 from common.store.keys import Keys
 from common.store.leases import Leases
-from common.store.tasks import Assignment, Attempt, Limits, TaskStore
+from common.store.tasks import Assignment, Attempt, Limits, TaskStore, Waiting
 from tests.store.invariants import Snapshot, contradictions_in, history_in, members_in, snapshot, tasks_in
 from tests.store.lives import millis
 from tests.store.model import FAR, Kept, Model
@@ -188,13 +188,34 @@ class Askers(RuleBasedStateMachine):
 
         self.ask(expected, answered)
 
-    @rule(names=st.lists(NAMES, min_size=1, max_size=2), place=PLACES, newer=TERMS)
-    def assign(self, names: list[str], place: tuple[str, str], newer: int) -> None:
+    @rule(
+        names=st.lists(NAMES, min_size=1, max_size=2),
+        place=PLACES,
+        limit=st.sampled_from([9, 9, 9, 2, 1, 0]),
+        newer=TERMS,
+    )
+    def assign(self, names: list[str], place: tuple[str, str], limit: int, newer: int) -> None:
         epoch = self.term(newer)
         self.ask(
-            lambda: [self.model.assign(name, *place, epoch) for name in names],
-            lambda: self.store.assign([Assignment(name, *place) for name in names], "leader", epoch),
+            lambda: [self.model.assign(name, *place, limit, epoch) for name in names],
+            lambda: self.store.assign([Assignment(name, *place, limit) for name in names], "leader", epoch),
         )
+
+    @rule(
+        names=st.lists(NAMES, min_size=1, max_size=2),
+        why=st.sampled_from(["full", "odd"]),
+        aside=st.booleans(),
+        newer=TERMS,
+    )
+    def defer(self, names: list[str], why: str, aside: bool, newer: int) -> None:
+        epoch = self.term(newer)
+
+        def answered() -> Answer:
+            answer = self.store.defer([Waiting(name, why, 1000.0 * aside) for name in names], "leader", epoch)
+            self._due_when_it_is_said()
+            return answer
+
+        self.ask(lambda: self.model.defer(names, why, aside, epoch), answered)
 
     @rule(some=SOME, newer=TERMS)
     def dispatched(self, some: list[Asked], newer: int) -> None:
@@ -238,18 +259,21 @@ class Askers(RuleBasedStateMachine):
     def _report(self, ends: list[Finished], jitter: float) -> Any:
         self.jitter = jitter
         answers = self.store.report(ends, "agent")
-        for task_id, due in members_in(snapshot(self.redis), self.keys.delayed).items():
-            if not self.is_set(due):
-                assert due == millis(self.store.history(task_id)[-1]["retryAt"])
-                self.redis.zadd(self.keys.delayed, {task_id: FAR})
+        for task_id, due in self._due_when_it_is_said().items():
+            assert due == millis(self.store.history(task_id)[-1]["retryAt"])
         return answers
 
-    @staticmethod
-    def is_set(due: float) -> bool:
-        """Whether it is this test that said when it is due."""
-        return due == FAR or due < 10_000
+    def _due_when_it_is_said(self) -> dict[str, float]:
+        """What the store says of when tasks are due; from now on it is this test that says so."""
+        waits = members_in(snapshot(self.redis), self.keys.delayed)
+        said = {task_id: due for task_id, due in waits.items() if due != FAR and not is_set(due)}
+        if said:
+            self.redis.zadd(self.keys.delayed, dict.fromkeys(said, FAR))
+        return said
 
-    @rule(some=SOME, reason=st.sampled_from([Reason.AGENT_LOST, "STUCK"]), newer=TERMS, leads=st.booleans())
+    @rule(
+        some=SOME, reason=st.sampled_from([Reason.AGENT_LOST, "STUCK", "HANDED_BACK"]), newer=TERMS, leads=st.booleans()
+    )
     def requeue(self, some: list[Asked], reason: str, newer: int, leads: bool) -> None:
         # Of which agent it is stands in the same hash as its boot: nobody has the one right and the other wrong.
         tasks = self.seen([replace(one, wrong="") if one.wrong == "agent" else one for one in some])
@@ -328,6 +352,34 @@ class Askers(RuleBasedStateMachine):
         else:
             self.ask(lambda: self.model.take(*place), lambda: self.holders.take(*place, 1000, {"slots": 4}))
 
+    @rule(place=PLACES, newer=TERMS, forgotten=st.sampled_from([True, True, True, False]))
+    def evict(self, place: tuple[str, str], newer: int, forgotten: bool) -> None:
+        epoch = self.term(newer)
+        self.ask(lambda: self.model.evict(*place, epoch), lambda: self.store.evict(*place, "leader", epoch))
+        if forgotten:
+            self.model.evicted.discard(place[1])
+            self.redis.zrem(self.keys.evicted, place[1])
+
+    @rule(verb=st.sampled_from(["drain", "resume", "resume", "quarantine", "over"]), agent=st.sampled_from(AGENTS))
+    def shut(self, verb: str, agent: str) -> None:
+        if verb == "over":
+            self.model.quarantined |= dict.fromkeys(self.model.quarantined.keys() & {agent}, False)
+            self.redis.zadd(self.keys.quarantined, {agent: next(self.marks)}, xx=True)
+        elif verb == "quarantine":
+            self.ask(lambda: self.model.quarantine(agent), lambda: self.store.quarantine(agent, 1000, "leader"))
+        elif verb == "drain":
+            self.ask(lambda: self.model.drain(agent), lambda: self.store.drain(agent, "tester"))
+        else:
+            self.ask(lambda: self.model.resume(agent), lambda: self.store.resume(agent, "tester"))
+
+    @rule(agent=st.sampled_from(AGENTS), names=st.sets(NAMES, max_size=3))
+    def tidy(self, agent: str, names: set[str]) -> None:
+        """These stand in the agent's list, with it or not; a scan looks at them."""
+        if names:
+            self.redis.zadd(self.keys.held_tasks(agent), dict.fromkeys(names, 0), nx=True)
+        strays = sum(not self.model.is_with(name, agent) for name in names)
+        assert self.store.tidy(agent, list(names), "scan") == strays
+
     @invariant()
     def the_store_is_as_the_model_says(self) -> None:
         stored = snapshot(self.redis)
@@ -349,11 +401,19 @@ class Askers(RuleBasedStateMachine):
         self.model.ready = list(scores)
 
 
+TEXTS = ("boot", "agent", "reason", "exitCode", "error", "result", "waiting")
+
+
+def is_set(due: float) -> bool:
+    """Whether it is the test that said when it is."""
+    return due < 10_000
+
+
 def tasks_of(stored: Snapshot, keys: Keys) -> dict[str, dict[str, Any]]:
     """What stands there of each task, its times aside."""
     logs = {key: text for key, (text, _) in stored.items() if ":log:" in key}
     return {
-        name: {field: fields.get(field, "") for field in ("boot", "agent", "reason", "exitCode", "error", "result")}
+        name: {field: fields.get(field, "") for field in TEXTS}
         | {field: int(fields.get(field) or 0) for field in ("attempt", "epoch", "failures", "lost", "reported")}
         | {
             "status": fields["status"],
@@ -376,6 +436,7 @@ def told(task: Kept) -> dict[str, Any]:
         "exitCode": task.exit_code,
         "error": task.error,
         "result": task.output,
+        "waiting": task.waiting,
         "attempt": task.attempt,
         "epoch": task.epoch,
         "failures": task.failures,
@@ -404,8 +465,11 @@ def rest_of(stored: Snapshot, keys: Keys) -> dict[str, Any]:
             name: score
             for status in Status
             for name, score in members_in(stored, keys.index(status)).items()
-            if score < 10_000
+            if is_set(score)
         },
+        "evicted": members_in(stored, keys.evicted).keys(),
+        "drained": texts.get(keys.drained, set()),
+        "quarantined": {name: not is_set(until) for name, until in members_in(stored, keys.quarantined).items()},
         "dead": [json.loads(note)["taskId"] for note in texts.get(keys.dead, [])],
         "bell": len(texts.get(keys.bell, [])),
         "epoch": int(texts.get(keys.epoch) or 0),
@@ -420,6 +484,9 @@ def rest(model: Model) -> dict[str, Any]:
         "leases": model.leases,
         "delayed": model.delayed,
         "aged": {name: task.aged for name, task in model.tasks.items() if task.aged is not None},
+        "evicted": model.evicted,
+        "drained": model.drained,
+        "quarantined": model.quarantined,
         "dead": model.dead,
         "bell": int(model.bell),
         "epoch": model.epoch,
