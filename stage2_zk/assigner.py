@@ -20,6 +20,8 @@ LIMIT = 200
 """Tasks that one step gives out at most."""
 LISTEN = 0.25
 """Seconds that one step waits for the bell, so that the end of a term is seen soon."""
+FEW = 20
+"""Tasks that are read at least."""
 READ_EVERY = 0.5
 """Seconds between two looks at who waits, while all agents are full."""
 LOOK_AGAIN = 0.02
@@ -64,12 +66,13 @@ class Assigner(Service):
         if self._untold:
             self._tell()
         self._choices.look()
-        now = self._clock.monotonic()
-        if not self._choices.room and now < self._read_at:
+        now, room = self._clock.monotonic(), self._choices.room
+        if not room and now < self._read_at:
             # Nothing could be given; only now and then it is read whose turn it is, to tell them why they wait.
             return LOOK_AGAIN
         self._read_at = now + READ_EVERY
-        ready = self._store.ready(LIMIT)
+        # No more than can be given: what is read for nothing is most of the work when tasks are short.
+        ready = self._store.ready(min(LIMIT, max(room, FEW)))
         if not ready:
             self._bell(LISTEN)
             return 0

@@ -76,9 +76,9 @@ class Choices:
         return given, waiting + ([] if given else self._no_room(full[:TOLD]))
 
     @property
-    def room(self) -> bool:
-        """Whether any agent may be given a task of some kind."""
-        return any(one.room > 0 for one in self._pool)
+    def room(self) -> int:
+        """How many tasks may be given, and are worth it: an agent whose window is half full is not in need yet."""
+        return sum(one.room for one in self._pool if one.room > one.window // 2)
 
     def _no_room(self, tasks: Sequence[Task]) -> list[Waiting]:
         """A word on these, the same for all that ask the same of an agent: each is made by looking at all agents."""

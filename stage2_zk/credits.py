@@ -8,7 +8,9 @@ from common.contracts import Candidate
 AHEAD = 0.1
 """Seconds of work that an agent may have waiting: it is told again long before that is over."""
 FORGET = 0.5
-"""Seconds in which what an agent did counts half."""
+"""Seconds in which the highest rate that was seen counts half."""
+SHORTEST = 0.01
+"""Seconds over which a rate is taken: in less than that, few ends look like many."""
 LARGEST = 1000
 
 
@@ -31,10 +33,8 @@ class Credits:
         """How many it may hold beyond its slots, when it holds so many at this monotonic time."""
         rate, seen, before = self._rates.get(candidate, (0.0, -math.inf, held))
         passed = now - seen
-        if passed <= 0:
-            return min(LARGEST, math.ceil(rate * AHEAD)) if rate >= 1 else 0
-        if not math.isinf(passed):
-            kept = 0.5 ** (passed / FORGET)
-            rate = kept * rate + (1 - kept) * max(0, before - held) / passed
-        self._rates[candidate] = rate, now, held
+        if passed >= SHORTEST:
+            # An agent can't end more than it has: a rate that was held down by that grows at once with what it gets.
+            rate = max(0.5 ** (passed / FORGET) * rate, max(0, before - held) / passed)
+            self._rates[candidate] = rate, now, held
         return min(LARGEST, math.ceil(rate * AHEAD)) if rate >= 1 / AHEAD else 0

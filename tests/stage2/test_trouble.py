@@ -10,8 +10,9 @@ from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError, NotEmptyError
 
 from common.clock import SystemClock
+from common.domain.ids import Ids
 from common.domain.status import Status
-from common.domain.task import Task
+from common.domain.task import Submission, Task
 from common.lab.cluster import Cluster
 from common.lab.stages import Sizes, stage
 from common.lab.until import until
@@ -159,6 +160,32 @@ def test_a_second_agent_of_one_id_ends_with_the_reason_and_the_first_works_on(cl
     )  # fmt: skip
     assert ended.returncode == 1
     assert "another live process is agent 'agent-1'" in ended.stderr
+
+
+AN_HOUR_AHEAD = """
+import time
+true_time = time.time
+time.time = lambda: true_time() + 3600
+"""
+
+
+def test_an_agent_whose_clock_is_an_hour_ahead_runs_tasks_like_the_others(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(AN_HOUR_AHEAD)
+    own = {"DTS_HOME": str(tmp_path), "DTS_LABELS": "clock=ahead", "PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    agent = subprocess.Popen(
+        [sys.executable, "-m", "stage2_zk", "agent", "--id", "ahead"],
+        env={**SETTINGS, **own, **client.cluster.environment}, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        body = Submission.of(content="sleep 0.1", labels={"clock": "ahead"})
+        tasks = [one.task_id for one in client.store.submit([body] * 4, "client", Ids(SystemClock()))]
+        for task in client.succeeded(tasks):
+            assert (task.agent, task.attempt) == ("ahead", 1)
+            stamps = [entry["at"] for entry in client.store.history(task.task_id)]
+            assert stamps == sorted(stamps), "all times are those of the store's clock"
+    finally:
+        agent.terminate()
+        agent.communicate(timeout=WITHIN)
 
 
 def test_an_agent_that_takes_nothing_is_passed_over_and_its_tasks_run_elsewhere(client: Client) -> None:
