@@ -24,6 +24,15 @@ def test_an_agent_gets_no_more_than_it_may_hold_whatever_the_leader_believes(lif
     assert give(life, tasks[3], limit=3) == [Answer.OK]
 
 
+def test_what_stands_in_the_queue_wrongly_leaves_it_when_it_is_given(
+    life: Life, store: TaskStore, redis: Redis
+) -> None:
+    wrongly = [life.running(), life.cancelled()]
+    redis.zadd("queue:pending", dict.fromkeys(wrongly, 0))
+    assert give(life, *wrongly) == [Answer.STALE_STATE, Answer.TERMINAL]
+    assert store.ready() == []
+
+
 def test_a_drained_agent_gets_nothing_until_it_is_resumed(life: Life, store: TaskStore) -> None:
     task_id = life.submit()
     assert [store.drain(AGENT, "tester"), store.drain(AGENT, "tester")] == [Answer.OK, Answer.SAME]
