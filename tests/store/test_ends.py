@@ -121,6 +121,17 @@ def test_a_retry_waits_longer_each_time_within_its_bound(
     assert due == millis(entry["at"]) + wait * 1000 == millis(entry["retryAt"])
 
 
+@pytest.mark.parametrize(("longest", "wait"), [(300, 2), (1, 1)])
+def test_what_an_agent_can_not_run_waits_longer_each_time_within_its_bound(
+    longest: float, wait: int, redis: Redis, life: Life
+) -> None:
+    life.store = TaskStore(redis, limits=Limits(longest_backoff=longest), jitter=lambda: 1.0)
+    task_id = life.running()
+    life.report(task_id, NO_DISK)
+    entry = life.store.history(task_id)[-1]
+    assert millis(entry["retryAt"]) == millis(entry["at"]) + wait * 1000
+
+
 def test_a_task_is_given_up_when_its_agents_keep_dying(redis: Redis, life: Life) -> None:
     task_id = life.running()
     for lost in (1, 2):
