@@ -55,12 +55,10 @@ class Lost(Service):
 
     def _gone(self, suspects: Sequence[Task]) -> list[Task]:
         leases = self._store.leases(task.agent for task in suspects)
-        registered = self._registry.members(GROUP)
-        return [
-            task
-            for task in suspects
-            if task.boot not in (leases[task.agent].get("boot"), _boot(registered, task.agent))
-        ]
+        unleased = [task for task in suspects if task.boot != leases[task.agent].get("boot")]
+        # Asked afresh, and only where that can make a difference: with many members it is no small question.
+        registered = self._registry.members(GROUP) if unleased else {}
+        return [task for task in unleased if task.boot != _boot(registered, task.agent)]
 
     def _take_back(self, tasks: Sequence[Task]) -> None:
         answers = self._store.requeue(tasks, Reason.AGENT_LOST, self._tenure.by, self._tenure.epoch)

@@ -68,10 +68,11 @@ class Stuck(Service):
         self._tenure.heed(self._store.dispatched(attempts, self._tenure.by, self._tenure.epoch))
 
     def _give_up(self, tasks: Sequence[Task]) -> None:
-        for agent in {task.agent for task in tasks}:
-            # It has room by its own word and hears nothing: as long as it looks idle it would get everything.
-            self._store.quarantine(agent, REST, self._tenure.by)
-            log.warning("%s gets nothing for %g s: it does not start what it is given", agent, REST)
+        for agent in sorted({task.agent for task in tasks}):
+            if self._idle(agent):
+                # It has room and hears nothing: as long as it looks idle it would get everything.
+                self._store.quarantine(agent, REST, self._tenure.by)
+                log.warning("%s gets nothing for %g s: it does not start what it is given", agent, REST)
         answers = self._store.requeue(tasks, "STUCK", self._tenure.by, self._tenure.epoch)
         self._tenure.heed(answer for answer, _ in answers)
         for task, (answer, after) in zip(tasks, answers, strict=True):
@@ -83,6 +84,11 @@ class Stuck(Service):
                     after,
                     extra={"task_id": task.task_id, "attempt": task.attempt},
                 )
+
+    def _idle(self, agent: str) -> bool:
+        """Whether it runs less than it might; one whose slots are taken by long tasks does what it can."""
+        running = sum(task.status is Status.RUNNING for task in self._store.with_agent(agent))
+        return running < int(self._store.leases([agent])[agent].get("slots") or 0)
 
 
 def _place(task: Task) -> tuple[str, str]:

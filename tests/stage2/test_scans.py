@@ -4,7 +4,7 @@ import pytest
 
 from common.domain.errors import Unavailable
 from common.domain.status import Status
-from common.store.tasks import Attempt
+from common.store.tasks import Assignment, Attempt
 from stage2_zk.scans.crashing import BOOTS, REST, WITHIN, Crashing
 from stage2_zk.scans.lost import Lost
 from stage2_zk.scans.overdue import Overdue
@@ -136,7 +136,21 @@ def test_what_an_agent_does_not_start_is_told_once_more_then_given_to_another(ya
     yard.redis.zincrby("tasks:DISPATCHED", -8_000, task_id)
     stuck.step()
     assert states(yard, [task_id]) == {("PENDING", 0)}
+    assert yard.store.shut() == {"agent-1": "quarantined"}, "it has room, and starts nothing"
     assert_consistent(yard.redis, yard.keys)
+
+
+def test_an_agent_that_is_busy_with_long_tasks_is_not_taken_for_deaf(yard: Yard) -> None:
+    yard.agent("agent-1", slots=2)
+    yard.look()
+    given(yard, 2, started=True)
+    (waiting,) = yard.submit()
+    yard.store.assign([Assignment(waiting, "agent-1", "b")], yard.tenure.by, EPOCH)
+    yard.store.dispatched([Attempt(waiting, 1)], yard.tenure.by, EPOCH)
+    yard.redis.zincrby("tasks:DISPATCHED", -11_000, waiting)
+    Stuck(yard.store, yard.told, yard.tenure).step()
+    assert states(yard, [waiting]) == {("PENDING", 0)}
+    assert yard.store.shut() == {}
 
 
 def test_a_boot_whose_task_runs_long_past_its_limit_may_hold_its_lease_no_more(yard: Yard, lost: Lost) -> None:
