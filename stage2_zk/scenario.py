@@ -87,8 +87,8 @@ BEATS = (
         Claim("running", process("ice", 1, lives=True)),
         Hurt(Fault("freeze", task="ice")),
         Claim("fenced", process("ice", 1, lives=False), shows="frozen-agent-is-fenced"),
-        Claim("elsewhere", fields("ice", status="SUCCESS", attempt="2"), shows="frozen-agent-is-fenced"),
-        Claim("moved", moved("ice"), shows="another-agent-takes-over"),
+        # Here, or on another agent: the fence has started this one anew.
+        Claim("again", fields("ice", status="SUCCESS", attempt="2"), shows="frozen-agent-is-fenced"),
         look=(TASKS, AGENTS, PROCESSES),
     ),
     Beat(
