@@ -1,4 +1,4 @@
-"""What may be swapped, on one page: queues and registries, strategies, executors and output, inboxes and reports.
+"""What may be swapped, on one page: queues, registries and the bus, strategies, executors, inboxes and reports.
 
 Every implementation runs the same contract tests (tests/contracts/). All calls are synchronous,
 every wait is bounded, and what is said here is not said again at the implementations.
@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from common.domain.messages import Dispatch
+from common.domain.messages import Beat, LogUpdate, Order, StatusUpdate
+from common.domain.reports import Finished, Granted, LogChunk
 from common.domain.result import Result
 from common.domain.task import Task
 
@@ -134,9 +135,12 @@ class Registry(Protocol):
 
 
 class Dispatches(Protocol):
-    """How a leader tells agents which attempts are theirs. One lost or repeated is harmless: the gate decides."""
+    """How a leader tells agents which attempts are theirs. One lost or repeated is harmless: the gate decides.
 
-    def publish(self, dispatches: Sequence[Dispatch]) -> None:
+    Safe to share between threads.
+    """
+
+    def publish(self, orders: Sequence[Order]) -> None:
         """Returns when they are safe. Raises Unavailable; Unanswered where some may be there already."""
         ...
 
@@ -161,6 +165,8 @@ class Candidate:
     """Why it gets nothing new, like "drained"; empty while it may."""
     turn: int = 0
     """When it was last chosen, counted in choices of the pool; 0 where it never was."""
+    busy: float = 0.0
+    """How much of its machine is in use, as its heartbeats say: its processors, and its own tasks' part once more."""
 
     @property
     def room(self) -> int:
@@ -257,39 +263,12 @@ class Inbox(Protocol):
         ...
 
 
-class Granted(Protocol):
-    """Whose attempt something is about; a Task is one."""
-
-    @property
-    def task_id(self) -> str: ...
-    @property
-    def attempt(self) -> int: ...
-    @property
-    def agent(self) -> str: ...
-    @property
-    def boot(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class LogChunk:
-    """A piece of an attempt's log: `text` begins at byte `offset` of the log as kept so far."""
-
-    task: Granted
-    offset: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The end of an attempt, with the rest of its log (`log.offset` onwards)."""
-
-    task: Granted
-    result: Result
-    log: LogChunk
-
-
 class Report(Protocol):
-    """How an agent tells what became of its tasks. A report repeated is harmless."""
+    """How an agent tells what became of its tasks. A report repeated is harmless. Safe to use from many threads."""
+
+    def started(self, attempts: Sequence[tuple[Granted, float]]) -> None:
+        """Tell of attempts that run, each with the seconds since it began; nothing to tell where the gate knows it."""
+        ...
 
     def logs(self, chunks: Sequence[LogChunk]) -> None:
         """Publish output of tasks that still run. Raises Unavailable."""
@@ -297,4 +276,88 @@ class Report(Protocol):
 
     def finished(self, ends: Sequence[Finished]) -> None:
         """Publish ends of attempts; returns when they are safe. Raises Unavailable."""
+        ...
+
+    def returned(self, attempts: Sequence[Granted]) -> None:
+        """Hand back attempts that were not started, and will not be. Raises Unavailable."""
+        ...
+
+
+class Orders(Dispatches, Protocol):
+    """The same on a bus, where the way to an agent may have to be found first."""
+
+    def warm(self, agents: Sequence[str]) -> None:
+        """Find the ways to these agents: their first orders need not wait then. Raises Unavailable."""
+        ...
+
+
+class Beats(Protocol):
+    """The heartbeats of all agents, as somebody sees them who has looked for a while."""
+
+    def look(self, timeout: float) -> Mapping[str, tuple[Beat, float]]:
+        """The newest heartbeat of each agent, with the seconds since it came; waits up to `timeout` for newer ones."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Inlet(Queue[T], Protocol[T]):
+    """A queue of which only what comes from now on is read."""
+
+    def open(self) -> None:
+        """Fix the place where reading begins; later calls do nothing. Raises Unavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """One destination of the bus: how many messages it has had, and how many of them wait for their reader."""
+
+    name: str
+    waiting: int
+    sent: int | None = None
+    """None where nobody counts them."""
+
+
+class Bus(Protocol):
+    """The ways between roles (F-BUS-01). What it gives is for one thread each, unless it says otherwise."""
+
+    def orders(self) -> Orders:
+        """For leaders."""
+        ...
+
+    def inbox(self, agent: str) -> Inlet[Order]:
+        """What is ordered of one agent from when it is opened, never what was before."""
+        ...
+
+    def status(self, manager: str = "") -> Queue[StatusUpdate]:
+        """Updates on their way to the managers, who share them; for agents, who only put, it needs no name."""
+        ...
+
+    def logs(self, manager: str = "") -> Queue[LogUpdate]:
+        """Output on its way to the managers; it never holds up what `status` brings."""
+        ...
+
+    def beat(self, beat: Beat) -> None:
+        """Publish one heartbeat. Raises Unavailable; safe to use from many threads."""
+        ...
+
+    def beats(self) -> Beats:
+        """For who watches all agents."""
+        ...
+
+    def destinations(self) -> Sequence[str]:
+        """The agents that have a destination of their own. Raises Unavailable."""
+        ...
+
+    def forget(self, agents: Sequence[str]) -> None:
+        """Remove the destinations of agents that are gone for good. Raises Unavailable."""
+        ...
+
+    def traffic(self) -> Sequence[Traffic]:
+        """What is on its way to managers, and to dead letters; looking changes nothing. Raises Unavailable."""
+        ...
+
+    def close(self) -> None:
+        """Let go of all connections."""
         ...

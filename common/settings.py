@@ -39,12 +39,22 @@ class Settings(BaseModel):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
         description="the scheduler's id; two live schedulers never share one",
     )
+    manager: str = Field(
+        default_factory=lambda: socket.gethostname() or "manager",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="the task-manager's id; two live managers never share one",
+    )
     slots: int = Field(
         default_factory=lambda: 2 * (os.cpu_count() or 1), ge=1, le=10_000, description="tasks an agent runs at once"
     )
     lease: float = Field(15.0, ge=0.5, le=600, description="how long an agent may be silent before it counts as lost")
     zookeeper: str = Field(
         "", description="ZooKeeper, like zk1:2181,zk2:2181/dts; where unset, Redis tells who lives and who leads"
+    )
+    kafka: str = Field("", description="Kafka, like kafka1:9092,kafka2:9092; where unset, lists in Redis are the bus")
+    heartbeat: float = Field(1.0, ge=0.1, le=60, description="how often an agent tells how it is")
+    forget: float = Field(
+        86_400.0, ge=10, description="how long an agent may be gone before its destination on the bus is removed"
     )
     session: float = Field(
         10.0, ge=1, le=600, description="how long a silent agent or scheduler counts as present with those who watch"

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from common.clock import Clock
-from common.contracts import Finished, LogChunk, Report
+from common.contracts import Report
 from common.domain.errors import Unavailable
+from common.domain.reports import Finished, Granted, LogChunk
 from common.domain.result import Result
 from common.domain.status import Answer
 from common.failpoints import failpoint
@@ -53,7 +54,9 @@ class Reporter(Service):
             self._spool.keep(list(new.values()))
             self._ended |= new
         if self._clock.monotonic() >= self._look_at:
-            self._send_logs(self._runs.running())
+            running = self._runs.running()
+            self._tell_started([run for run in running if not run.told])
+            self._send_logs(running)
             self._look_at = self._clock.monotonic() + LIVE_EVERY
         self._send_ends()
         if not new:
@@ -87,7 +90,7 @@ class Reporter(Service):
             offset, text = own[0].offset, "".join(chunk.text for chunk in own) + text
         if run.output.total:
             result = replace(result, output=run.output.excerpt(), output_bytes=run.output.total)
-        return Finished(run.task, result, LogChunk(run.task, offset, text))
+        return Finished(run.task, result, LogChunk(run.task, offset, text), run.seconds)
 
     def _send_ends(self) -> None:
         for portion in list(_portions(self._ended.items(), lambda end: len(end[1].log.text))):
@@ -99,6 +102,13 @@ class Reporter(Service):
             self._runs.drop(run for run, _ in portion)
             if not self._ended:
                 self._spool.settle()
+
+    def _tell_started(self, runs: Sequence[Run]) -> None:
+        """One that ends sooner is told of with its end."""
+        if runs:
+            self._report.started([(run.task, run.seconds) for run in runs])
+            for run in runs:
+                run.told = True
 
     def _send_logs(self, running: Sequence[Run]) -> None:
         for run in running:
@@ -118,6 +128,14 @@ class StoreReport:
 
     def __init__(self, store: TaskStore, agent: str) -> None:
         self._store, self._agent = store, agent
+
+    def started(self, attempts: Sequence[tuple[Granted, float]]) -> None:
+        """The gate knows it already."""
+
+    def returned(self, attempts: Sequence[Granted]) -> None:
+        for task, answer, after in self._store.hand_back(attempts, self._agent):
+            if answer is Answer.OK:
+                log.info("handed back: now %s", after, extra={"task_id": task.task_id, "attempt": task.attempt})
 
     def logs(self, chunks: Sequence[LogChunk]) -> None:
         self._store.log(chunks, self._agent)

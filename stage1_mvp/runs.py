@@ -1,6 +1,7 @@
 """What an agent holds: each attempt from the moment it was granted until its end is stored."""
 
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -21,6 +22,15 @@ class Run:
     output: TaskOutput
     cancelled: CancelToken = field(default_factory=CancelToken)
     result: Result | None = None
+    told: bool = False
+    """Whether somebody was told that it runs."""
+    began: float = field(default_factory=time.monotonic)
+    ended: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """For how long it has run, or ran."""
+        return (self.ended or time.monotonic()) - self.began
 
 
 class Runs:
@@ -53,7 +63,7 @@ class Runs:
     def ended(self, run: Run, result: Result) -> None:
         """Its execution is over: the slot is free, its end is yet to be stored."""
         with self._lock:
-            run.result = result
+            run.result, run.ended = result, time.monotonic()
             self._executing -= 1
             self._ended.append((run, result))
             self._some_ended.notify()
@@ -86,10 +96,10 @@ class Runs:
         with self._lock:
             return self._executing
 
-    def cancel(self, task_id: str) -> None:
-        """Ask what runs of one task to end; what has ended is left alone."""
+    def cancel(self, task_id: str, attempt: int | None = None) -> None:
+        """Ask what runs of one task to end, or only that attempt of it; what has ended is left alone."""
         for run in self.running():
-            if run.task.task_id == task_id:
+            if run.task.task_id == task_id and attempt in (None, run.task.attempt):
                 run.cancelled.set(Reason.CANCELLED)
 
     def end_all(self, reason: Reason) -> None:

@@ -11,31 +11,20 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from pydantic_core import to_json
 
-from common.contracts import Finished, LogChunk, Report
-from common.domain.result import Proof, Reason, Result
-from common.domain.status import Status
+from common.contracts import Report
+from common.domain.errors import BadMessage
+from common.domain.reports import Finished, finished_of, record_of
 
 log = logging.getLogger("dts.spool")
 
 STORED = b"\n"
 LONGEST = 4_194_304
 """Bytes of stored ends after which the file is emptied even while more keep coming."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The attempt that an end is of."""
-
-    task_id: str
-    attempt: int
-    agent: str
-    boot: str
 
 
 class Spool:
@@ -123,9 +112,7 @@ class Spool:
 
 
 def _line(end: Finished) -> bytes:
-    task = end.task
-    of = {"task_id": task.task_id, "attempt": task.attempt, "agent": task.agent, "boot": task.boot}
-    return to_json({"of": of, "result": end.result, "offset": end.log.offset, "log": end.log.text}) + b"\n"
+    return to_json(record_of(end)) + b"\n"
 
 
 def _unstored(file: IO[bytes], path: Path) -> list[Finished]:
@@ -137,24 +124,7 @@ def _unstored(file: IO[bytes], path: Path) -> list[Finished]:
 def _read(lines: Iterable[tuple[int, bytes]], path: Path) -> Iterator[Finished]:
     for number, line in lines:
         try:
-            entry = json.loads(line)
-            task, result = Ended(**entry["of"]), entry["result"]
-            yield Finished(
-                task,
-                Result(
-                    **{
-                        **result,
-                        "status": Status(result["status"]),
-                        "reason": Reason(result["reason"]) if result["reason"] else None,
-                        "proof": _proof(result.get("proof")),
-                    }
-                ),
-                LogChunk(task, entry["offset"], entry["log"]),
-            )
-        except (ValueError, TypeError, KeyError) as error:
+            yield finished_of(json.loads(line))
+        except (ValueError, BadMessage) as error:
             # The last line of a process that was killed in the middle of it, or of a full disk.
             log.warning("a spooled end can't be read: %s line %d: %s", path, number, error)
-
-
-def _proof(fields: dict[str, Any] | None) -> Proof | None:
-    return Proof(**{**fields, "signals": tuple(map(tuple, fields["signals"]))}) if fields else None

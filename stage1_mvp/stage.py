@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def _members(sizes: Sizes) -> Sequence[MemberSpec]:
     if sizes.zookeepers is not None:
         raise BadSetting("stage 1 has no ZooKeeper: one agent needs nobody who tells who lives; stage 2 has one")
+    if sizes.managers is not None:
+        raise BadSetting("stage 1 has no task-manager: its agent writes into the store itself; stage 3 has some")
     if sizes.schedulers is not None:
         raise BadSetting("stage 1 has no scheduler: its agent takes tasks for itself; that is what stage 2 adds")
     if sizes.agents not in (None, 1):

@@ -38,7 +38,7 @@ from stage2_zk.assigner import Assigner
 from stage2_zk.choices import Choices
 from stage2_zk.inbox import DispatchInbox
 from stage2_zk.live import Live
-from stage2_zk.presence import Presence
+from stage2_zk.presence import HandBack, Presence
 from stage2_zk.scans.crashing import Crashing
 from stage2_zk.scans.lost import Lost
 from stage2_zk.scans.overdue import Overdue
@@ -56,7 +56,7 @@ def compose_agent(settings: Settings, client: Callable[..., Redis], signals: Sig
     store, answer_within = own.store(own.connected()), max(0.2, settings.lease / 10)
     registry = registry_of(settings, client, clock)
     own.clients.callback(registry.close)
-    presence = Presence(registry, store, agent, boot, info=own.about, stop=signals.stop)
+    presence = Presence(registry, agent, info=own.about, stop=signals.stop, hand_back=HandBack(store, agent, boot))
     lease = LeaseKeeper(
         Leases(own.connected(repeats=0, answer_within=answer_within), own.keys),
         own.holder,

@@ -35,8 +35,11 @@ class Choices:
         strategies: Mapping[str, Strategy],
         usual: str,
         clock: Clock,
+        *,
+        busy: Callable[[Candidate], float] = lambda _: 0.0,
     ) -> None:
-        self._store, self._agents, self._clock = store, agents, clock
+        """`busy` says how busy an agent's machine is, where somebody knows."""
+        self._store, self._agents, self._clock, self._busy = store, agents, clock, busy
         self._strategies, self._usual = strategies, usual
         self._pool, self._credits = Pool(), Credits()
         self._live: Sequence[Candidate] = ()
@@ -58,7 +61,7 @@ class Choices:
             self._look_at_shut = now + SHUT_EVERY
         counted = self._to_count()
         for one, held in zip(counted, self._store.held([one.agent for one in counted]), strict=True):
-            self._pool.note(one.agent, held, self._credits.window(one, held, now))
+            self._pool.note(one.agent, held, self._credits.window(one, held, now), self._busy(one))
 
     def choose(self, tasks: Sequence[Task]) -> tuple[list[Assignment], list[Waiting]]:
         """As many assignments as there is room for; and a word on those that wait."""

@@ -57,7 +57,8 @@ def _summary(counted: Counter[str]) -> str:
 
 
 def _standing(one: Candidate) -> str:
-    return f"{one.held}/{one.slots}" + (f"+{one.window}" if one.window else "")
+    window = f"+{one.window}" if one.window else ""
+    return f"{one.held}/{one.slots}{window}" + (f" busy {one.busy:.0%}" if one.busy else "")
 
 
 def _fields(one: Candidate) -> dict[str, Any]:

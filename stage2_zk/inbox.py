@@ -1,7 +1,6 @@
 """DispatchInbox: an agent's work as its leader tells it. Messages are hints; the start gate alone grants."""
 
 import logging
-from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
 from common.clock import Clock
@@ -11,6 +10,7 @@ from common.domain.status import Status
 from common.domain.task import Task
 from common.failpoints import failpoint
 from common.store.tasks import Attempt, TaskStore
+from stage2_zk.told import Told
 
 log = logging.getLogger("dts.inbox")
 
@@ -18,8 +18,6 @@ MESSAGES = 100
 """Messages that are taken at once; each may tell of many tasks."""
 LOOK_EVERY = 2.0
 """Seconds between two looks at the store for what no message told of, and for grants whose answer was lost."""
-REMEMBERED = 10_000
-"""Attempts that are known to have been granted to this boot already; as many as may be told of twice."""
 
 
 class DispatchInbox:
@@ -42,9 +40,7 @@ class DispatchInbox:
         self._queue, self._store = queue, store
         self._agent, self._boot, self._held = agent, boot, held
         self._clock = clock
-        self._told: deque[tuple[str, int]] = deque()
-        """What may be ours, not yet asked for at the gate."""
-        self._granted: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._told = Told()
         self._look_at = 0.0
 
     def take(self, limit: int, timeout: float) -> Sequence[Task]:
@@ -61,36 +57,28 @@ class DispatchInbox:
             failpoint("C8")
         for message in messages:
             if message.body.boot == self._boot:
-                self._note(message.body.tasks)
+                self._told.note(message.body.tasks)
         # A message is only a hint: what is lost with this process is found in the store by the next look.
         if messages:
             self._queue.ack()
 
-    def _note(self, attempts: Sequence[tuple[str, int]]) -> None:
-        for attempt in attempts:
-            if attempt not in self._granted and attempt not in self._told:
-                self._told.append(attempt)
-
     def _ask(self, limit: int) -> list[Task]:
-        asked = [self._told[place] for place in range(min(limit, len(self._told)))]
-        # Where no answer comes they stay, and are asked for again: the gate answers the same asker the same.
-        answers = self._store.start([Attempt(*attempt) for attempt in asked], self._agent, self._boot)
-        failpoint("C10")
-        for _ in asked:
-            self._told.popleft()
+        asked = self._told.take(limit)
+        try:
+            answers = self._store.start([Attempt(*attempt) for attempt in asked], self._agent, self._boot)
+            failpoint("C10")
+        except Exception:
+            # The gate answers the same asker the same.
+            self._told.again()
+            raise
         granted = []
         for attempt, (answer, task) in zip(asked, answers, strict=True):
             if task:
                 granted.append(task)
-                self._remember(attempt)
             else:
                 log.info("not started: %s", answer, extra={"task_id": attempt[0], "attempt": attempt[1]})
+        self._told.settle((task.task_id, task.attempt) for task in granted)
         return granted
-
-    def _remember(self, attempt: tuple[str, int]) -> None:
-        self._granted[attempt] = None
-        if len(self._granted) > REMEMBERED:
-            self._granted.popitem(last=False)
 
     def _look(self) -> None:
         """Find what is ours in the store and what no message told of.
@@ -99,11 +87,11 @@ class DispatchInbox:
         last second: the next attempt runs it, for this one may have run. No question is under way meanwhile.
         """
         # What is held first: a task that ends in between is then still counted as held.
-        known = self._held() | set(self._told)
+        known = self._held() | self._told.unanswered()
         ours = [task for task in self._store.with_agent(self._agent) if task.boot == self._boot]
         unseen = [task for task in ours if (task.task_id, task.attempt) not in known]
-        spent = [t for t in unseen if t.status is Status.RUNNING or (t.task_id, t.attempt) in self._granted]
-        self._note([(task.task_id, task.attempt) for task in unseen if task not in spent])
+        spent = [t for t in unseen if t.status is Status.RUNNING or self._told.was_granted((t.task_id, t.attempt))]
+        self._told.note([(task.task_id, task.attempt) for task in unseen if task not in spent])
         for task, (answer, after) in zip(spent, self._store.requeue(spent, "STUCK", self._agent), strict=True):
             if answer.done:
                 log.warning(

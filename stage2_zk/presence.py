@@ -2,9 +2,10 @@
 
 import logging
 import threading
+from collections.abc import Callable
 
 from common.contracts import Info, Registration, Registry
-from common.domain.status import Answer, Status
+from common.domain.status import Answer
 from common.service import Service
 from common.store.tasks import TaskStore
 from stage2_zk.live import GROUP
@@ -16,7 +17,7 @@ HAND_BACK_EVERY = 0.1
 
 
 class Presence(Service):
-    """Registers the agent; when `stop` is set it takes it off, and hands back what the agent has not started.
+    """Registers the agent; when `stop` is set it takes it off, and has what the agent has not started handed back.
 
     It must go on while running tasks are drained: a leader that has not seen it leave may give it some more.
     """
@@ -24,10 +25,18 @@ class Presence(Service):
     name = "presence"
 
     def __init__(
-        self, registry: Registry, store: TaskStore, agent: str, boot: str, *, info: Info, stop: threading.Event
+        self,
+        registry: Registry,
+        agent: str,
+        *,
+        info: Info,
+        stop: threading.Event,
+        hand_back: Callable[[], None],
+        hears: threading.Event | None = None,
     ) -> None:
-        self._registry, self._store = registry, store
-        self._agent, self._boot, self._info, self._stop = agent, boot, info, stop
+        """`hears` is set once the agent gets what is ordered of it: until then nobody may see it."""
+        self._registry, self._agent, self._info = registry, agent, info
+        self._stop, self._hand_back, self._hears = stop, hand_back, hears
         self._registration: Registration | None = None
 
     @property
@@ -37,6 +46,8 @@ class Presence(Service):
 
     def step(self) -> float:
         if not self._stop.is_set():
+            if self._hears and not self._hears.wait(HAND_BACK_EVERY):
+                return 0
             if self._registration is None:
                 self._registration = self._registry.register(GROUP, self._agent, self._info)
             self._stop.wait(HAND_BACK_EVERY)
@@ -54,9 +65,15 @@ class Presence(Service):
             self._registration.close()
             self._registration = None
 
-    def _hand_back(self) -> None:
-        held = self._store.with_agent(self._agent)
-        left = [task for task in held if task.boot == self._boot and task.status is not Status.RUNNING]
-        for task, (answer, after) in zip(left, self._store.requeue(left, "HANDED_BACK", self._agent), strict=True):
+
+class HandBack:
+    """Hands back what this boot was given, by the store, and has not started."""
+
+    def __init__(self, store: TaskStore, agent: str, boot: str) -> None:
+        self._store, self._agent, self._boot = store, agent, boot
+
+    def __call__(self) -> None:
+        held = [task for task in self._store.with_agent(self._agent) if task.boot == self._boot]
+        for task, answer, after in self._store.hand_back(held, self._agent):
             if answer is Answer.OK:
                 log.info("handed back: now %s", after, extra={"task_id": task.task_id, "attempt": task.attempt})

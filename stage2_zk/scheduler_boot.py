@@ -46,6 +46,10 @@ class SchedulerBoot:
         """A client of its own, closed in the end."""
         return self._clients.enter_context(closing(self._client(**options)))
 
+    def closing(self, close: Callable[[], None]) -> None:
+        """Have something else closed in the end."""
+        self._clients.callback(close)
+
     def store(self, redis: Redis) -> TaskStore:
         """The tasks, by that client."""
         known = self._settings

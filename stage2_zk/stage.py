@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from common.domain.errors import BadSetting
 from common.lab.stages import REDIS, MemberSpec, Sizes, StageSpec, zookeepers
 from stage1_mvp.tether import Tether, fenced
 
@@ -18,6 +19,8 @@ AGENTS, SCHEDULERS = 3, 2
 
 
 def _members(sizes: Sizes) -> Sequence[MemberSpec]:
+    if sizes.managers is not None:
+        raise BadSetting("stage 2 has no task-manager: its agents write into the store themselves; stage 3 has some")
     schedulers = [f"scheduler-{number + 1}" for number in range(sizes.schedulers or SCHEDULERS)]
     agents = [f"agent-{number + 1}" for number in range(sizes.agents or AGENTS)]
     return [

@@ -10,8 +10,8 @@ from itertools import islice
 from redis import Redis
 
 from common.clock import SystemClock
-from common.contracts import Finished, LogChunk
 from common.domain.ids import Ids
+from common.domain.reports import Finished, LogChunk
 from common.domain.result import success
 from common.domain.status import Status
 from common.domain.task import Submission, Task

@@ -44,20 +44,19 @@ def _members(_: click.Context, __: click.Parameter, incomplete: str) -> list[str
     default="embedded",
     show_default=True,
     help="embedded: servers that pip can install, else those of this machine. real: those of this machine, and "
-    "ZooKeeper where the stage has it.",
+    "ZooKeeper and Kafka where the stage has them.",
 )
 @click.option(
     "--agents", type=click.IntRange(1, 100), metavar="K", help="How many agents; a stage has its usual number."
 )
 @click.option("--schedulers", type=click.IntRange(1, 20), metavar="K", help="How many schedulers, from stage 2 on.")
+@click.option("--managers", type=click.IntRange(1, 20), metavar="K", help="How many task-managers, from stage 3 on.")
 @click.option(
     "--zookeepers",
     type=click.Choice(["1", "3", "5"]),
     help="With --profile real: so many make one ensemble.",
 )
-def up(
-    stage: str, detach: bool, profile: str, agents: int | None, schedulers: int | None, zookeepers: str | None
-) -> None:
+def up(stage: str, detach: bool, profile: str, zookeepers: str | None, **sizes: int | None) -> None:
     """Start the whole of STAGE on this machine, on free ports, with its state under $DTS_HOME (.dts).
 
     It stays in the foreground, tells what becomes of its members, and ends them all at Ctrl-C; with -d it
@@ -71,6 +70,7 @@ def up(
       DTS_SLOTS=8 dts up 1           an agent that runs eight tasks at once
       dts up 2 --agents 5            several agents, and two schedulers of which one leads
       dts up 2 --profile real --zookeepers 3
+      dts up 3 --managers 3 --profile real
 
     Exit codes: 0 up, or ended by Ctrl-C · 1 a member did not start (its log is shown, nothing is left) ·
     2 wrong usage, or a home that can't be written · 4 already up in this home · 5 no server on this machine.
@@ -81,16 +81,16 @@ def up(
 
     home = _home()
     with explained(), ExitStack() as until_the_end:
-        spec, sizes = stage_of(stage), Sizes(agents, schedulers, int(zookeepers) if zookeepers else None)
+        spec, wanted = stage_of(stage), Sizes(**sizes, zookeepers=int(zookeepers) if zookeepers else None)
         if detach:
             with starting(home) as told:
-                cluster = Cluster.up(home, spec, profile, sizes=sizes, told=told)
+                cluster = Cluster.up(home, spec, profile, sizes=wanted, told=told)
             show(cluster)
             note("It goes on in the background: `dts submit 'echo hi' --wait` uses it, `dts down` ends it.")
             return
         until_the_end.enter_context(signals_as_interrupt())
         with starting(home) as told:
-            cluster = until_the_end.enter_context(Cluster.owned(home, spec, profile, sizes=sizes, told=told))
+            cluster = until_the_end.enter_context(Cluster.owned(home, spec, profile, sizes=wanted, told=told))
         stay(cluster, show, "Ctrl-C ends it all; `dts fault` in another terminal breaks it.")
         take_down(cluster)
 

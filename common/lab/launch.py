@@ -62,13 +62,15 @@ def ready_within(state: State, member: Member) -> float:
 
 
 def ready(home: Home, state: State, member: Member) -> bool:
-    """Whether a running member does its work: a server answers, an agent holds its lease, a scheduler is present."""
+    """Whether a running member does its work: a server answers, an agent holds its lease, others are present."""
     if is_server(member):
         return answers(home, state, member) or not _quorum_runs(state, member)
     if not all(_runs(state, role) for role in SERVERS):
         # What is started while a server of its own is away waits for it, and that is all it can do.
         return True
-    return {"agent": _holds_lease, "scheduler": _is_present}.get(member.role, _is_there)(state, member)
+    return {"agent": _holds_lease, "scheduler": _is_present, "manager": _is_present}.get(member.role, _is_there)(
+        state, member
+    )
 
 
 def answers(home: Home, state: State, member: Member) -> bool:

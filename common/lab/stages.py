@@ -37,6 +37,7 @@ class Sizes:
 
     agents: int | None = None
     schedulers: int | None = None
+    managers: int | None = None
     zookeepers: int | None = None
     """Of the profile `real`; several are one ensemble."""
 
@@ -67,6 +68,7 @@ class StageSpec:
 
 
 REDIS = MemberSpec("redis", "redis")
+KAFKA = MemberSpec("kafka", "kafka", real=True)
 
 
 def zookeepers(sizes: "Sizes") -> Sequence[MemberSpec]:

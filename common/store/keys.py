@@ -6,6 +6,7 @@
     request:<requestId>        string   "<taskId> <digest>" of the task this requestId made
     tasks:<STATUS>             zset     ids of the tasks in that status, by the time they got there (ms)
     tasks:all                  zset     ids of all tasks, by the time they were made (ms)
+    tasks:cancelling           zset     ids of running tasks that somebody asked to cancel, by when that was (ms)
     tasks:dead                 list     JSON notes on tasks given up because agents kept dying with them
     queue:tasks                list     whole JSON tasks, pushed by hand with LPUSH
     queue:tasks:moving         list     <consumer> suffix; taken off a queue, not yet stamped with an id
@@ -13,6 +14,12 @@
     queue:tasks:dead           list     JSON {"id", "at", "reason", "body"} of messages nobody could read
     queue:pending              zset     ids of the tasks ready to be taken, by the time they became so (ms)
     queue:agent:<agentId>      list     messages on the attempts that are this agent's (and :moving, :held, :dead)
+    queue:status               list     status updates of agents, where the bus is Redis (and :moving, :held, :dead)
+    queue:logs                 list     their output, likewise
+    queue:status:reader        string   the manager that reads both now; expires
+    heartbeats                 hash     agent -> its newest heartbeat, JSON, where the bus is Redis
+    reports:applied            hash     agent -> "<boot> <number>" of its newest status update that a manager applied
+    reports:refused            hash     answer -> how many updates of agents were refused so
     queue:delayed              zset     ids of the tasks that wait for a retry, by the time it is due (ms)
     bell:pending               list     at most one element; rung when something became ready
     agent:<agentId>:tasks      zset     ids of the tasks this agent holds, by the time they were given to it (ms)
@@ -44,6 +51,12 @@ class Keys:
         """The status indexes in the order of `Status`: the first keys of every verb's script."""
         self.all = f"{namespace}tasks:all"
         self.dead = f"{namespace}tasks:dead"
+        self.cancelling = f"{namespace}tasks:cancelling"
+        self.status_queue = f"{namespace}queue:status"
+        self.logs_queue = f"{namespace}queue:logs"
+        self.heartbeats = f"{namespace}heartbeats"
+        self.applied = f"{namespace}reports:applied"
+        self.refused = f"{namespace}reports:refused"
         self.pending = f"{namespace}queue:pending"
         self.delayed = f"{namespace}queue:delayed"
         self.known_agents = f"{namespace}agents:known"
@@ -91,6 +104,9 @@ class Keys:
 
     def office(self, office: str) -> str:
         return f"{self.namespace}office:{office}"
+
+    def reader(self, queue: str) -> str:
+        return f"{queue}:reader"
 
     def moving(self, queue: str, consumer: str) -> str:
         return f"{queue}:moving:{consumer}"

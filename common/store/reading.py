@@ -55,6 +55,16 @@ class TaskReader:
         """The tasks in the order asked for, in one round trip."""
         return [_task(fields) for fields in self._hashes(task_ids)]
 
+    def each(self, task_ids: Sequence[str]) -> list[Task | CorruptTask | None]:
+        """As `get_many`, and of each one that can't be read what is wrong with it."""
+        found: list[Task | CorruptTask | None] = []
+        for fields in self._hashes(task_ids):
+            try:
+                found.append(_task(fields))
+            except CorruptTask as error:
+                found.append(error)
+        return found
+
     def history(self, task_id: str) -> list[dict[str, Any]]:
         """Every change of the task, oldest first; empty where there is none of that id."""
         with redis_errors():
@@ -116,6 +126,26 @@ class TaskReader:
         shut = {agent: "quarantined" for agent, until in _pairs(quarantined) if until > now}
         return shut | {str(agent): "drained" for agent in drained}
 
+    def cancelling(self, limit: int) -> list[Task]:
+        """Up to `limit` running tasks that somebody asked to cancel, longest ago first."""
+        with redis_errors():
+            ids = self._redis.zrange(self.keys.cancelling, 0, limit - 1)
+        found = readable(self._hashes([str(task_id) for task_id in ids])) if ids else []
+        return [task for task in found if task.status is Status.RUNNING and task.cancel_requested]
+
+    def last_applied(self) -> dict[str, tuple[str, int]]:
+        """Of each agent the boot and number of its newest status update that is applied."""
+        with redis_errors():
+            found = self._redis.hgetall(self.keys.applied)
+        said = {str(agent): str(text).partition(" ") for agent, text in found.items()}
+        return {agent: (boot, int(number)) for agent, (boot, _, number) in said.items() if number.isdecimal()}
+
+    def refused(self) -> dict[str, int]:
+        """How many updates of agents were refused, by the answer they got."""
+        with redis_errors():
+            found = self._redis.hgetall(self.keys.refused)
+        return {str(answer): int(count) for answer, count in found.items()}
+
     def waiting(self, task_id: str) -> str:
         """The leader's word, JSON, on why this task waits; '' where it has said nothing."""
         with redis_errors():
@@ -127,6 +157,13 @@ class TaskReader:
             for agent_id in agent_ids:
                 pipe.zcard(self.keys.held_tasks(agent_id))
             return pipe.execute()
+
+    def held_ids(self, agent_ids: Sequence[str]) -> list[set[str]]:
+        """The ids of the tasks that each of these agents holds, in the order asked for."""
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for agent_id in agent_ids:
+                pipe.zrange(self.keys.held_tasks(agent_id), 0, -1)
+            return [set(map(str, ids)) for ids in pipe.execute()]
 
     def with_agent(self, agent_id: str, limit: int = 10_000) -> list[Task]:
         """Up to `limit` tasks that this agent holds, longest held first: given to it, or running there."""

@@ -3,22 +3,22 @@
 import json
 import logging
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, TypeVar
 
 from redis import Redis
 
-from common.contracts import Finished, LogChunk
 from common.domain.errors import CorruptTask
 from common.domain.ids import Ids
+from common.domain.reports import Finished, Granted, Held, LogChunk
 from common.domain.result import Reason, Result, failure
-from common.domain.status import Answer, Status
+from common.domain.status import UNDER_WAY, Answer, Status
 from common.domain.task import Submission, Task
 from common.store.codec import BRIEF, brief_of, fields_of, task_of
 from common.store.keys import Keys
-from common.store.reading import TaskReader
+from common.store.reading import TaskReader, readable
 from common.store.scripts import Scripts
 from common.transports.redis_client import redis_errors
 
@@ -82,16 +82,6 @@ class Attempt:
 
     task_id: str
     attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """Whose attempt it is, where nothing more of the task can be read."""
-
-    task_id: str
-    attempt: int
-    agent: str
-    boot: str
 
 
 class TaskStore(TaskReader):
@@ -224,12 +214,24 @@ class TaskStore(TaskReader):
             for (answer, flat), task in zip(answers, tasks, strict=True)
         ]
 
-    def report(self, ends: Sequence[Finished], by: str) -> list[tuple[Answer, Status | None]]:
-        """An attempt ended: RUNNING -> final, or PENDING again while its budget lasts; with the status it now has."""
+    def begun(self, attempts: Sequence[tuple[Granted, float]], by: str) -> list[Answer]:
+        """Attempts began so many seconds ago, where agents tell and don't ask: SCHEDULED or DISPATCHED -> RUNNING."""
+
+        def item(task: Granted, seconds: float) -> tuple[list[str], list[Any]]:
+            return self._own(task.task_id), [task.task_id, task.attempt, task.agent, task.boot, _ms(seconds)]
+
+        return _answers(self._batch("begun", by, [], [], (item(*attempt) for attempt in attempts)))
+
+    def report(self, ends: Sequence[Finished], by: str, *, ungated: bool = False) -> list[tuple[Answer, Status | None]]:
+        """An attempt ended: RUNNING -> final, or PENDING again while its budget lasts; with the status it now has.
+
+        `ungated`: where agents start without asking, an end tells also that the attempt had begun.
+        """
         limits, keys = self._limits, self.keys
-        shared_keys = [keys.pending, keys.delayed, keys.bell, keys.dead]
+        shared_keys = [keys.pending, keys.delayed, keys.bell, keys.dead, keys.cancelling]
         shared_args = [limits.lost, int(limits.longest_backoff * 1000)]
-        answers = self._batch("report", by, shared_keys, shared_args, map(self._end, ends))
+        items = (self._end(end, _ms(end.seconds) if ungated else "") for end in ends)
+        answers = self._batch("report", by, shared_keys, shared_args, items)
         return [(Answer(answer), Status(status) if status else None) for answer, status in answers]
 
     def requeue(
@@ -248,14 +250,26 @@ class TaskStore(TaskReader):
                 [task.task_id, task.attempt, task.status, task.boot, reason],
             )
 
-        shared = [keys.epoch, keys.pending, keys.bell, keys.dead]
+        shared = [keys.epoch, keys.pending, keys.bell, keys.dead, keys.cancelling]
         answers = self._batch("requeue", by, shared, [_epoch(epoch), limits.lost], map(item, tasks))
         return [(Answer(answer), Status(status) if status else None) for answer, status in answers]
+
+    def hand_back(self, attempts: Sequence[Granted], by: str) -> list[tuple[Task, Answer, Status | None]]:
+        """Their agent has not started these and never will: PENDING again. What is not so any more is left out."""
+        wanted = {(one.task_id, one.attempt, one.boot) for one in attempts}
+        found = readable(self._hashes([one.task_id for one in attempts])) if attempts else []
+        left = [
+            task
+            for task in found
+            if (task.task_id, task.attempt, task.boot) in wanted and task.status in UNDER_WAY - {Status.RUNNING}
+        ]
+        answers = self.requeue(left, "HANDED_BACK", by)
+        return [(task, answer, after) for task, (answer, after) in zip(left, answers, strict=True)]
 
     def cancel(self, task_ids: Sequence[str], by: str) -> list[Answer]:
         """CANCELLED at once where it has not started; REQUESTED where it runs and its agent must end it."""
         items = ((self._own(task_id), [task_id]) for task_id in task_ids)
-        shared = [self.keys.pending, self.keys.delayed, self.keys.agent("")]
+        shared = [self.keys.pending, self.keys.delayed, self.keys.agent(""), self.keys.cancelling]
         return _answers(self._batch("cancel", by, shared, [self.keys.control_prefix], items))
 
     def retry(self, task_ids: Sequence[str], by: str) -> list[Answer]:
@@ -331,12 +345,26 @@ class TaskStore(TaskReader):
                 tasks.append(task_of(fields) if fields else None)
             except CorruptTask as error:
                 tasks.append(None)
-                spoilt.append(_unreadable(Claimed(task_id, int(fields["attempt"]), agent, boot), error))
+                spoilt.append(_unreadable(Held(task_id, int(fields["attempt"]), agent, boot), error))
         if spoilt:
             self.report(spoilt, agent)
         return tasks
 
-    def _end(self, end: Finished) -> tuple[list[str], list[Any]]:
+    def applied(self, numbers: Mapping[str, tuple[str, int]], refused: Mapping[Answer, int]) -> None:
+        """Managers: note for each agent the boot and number of its newest status update that is applied.
+
+        `refused` counts updates by the answer they got.
+        """
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            if numbers:
+                pipe.hset(
+                    self.keys.applied, mapping={agent: f"{boot} {number}" for agent, (boot, number) in numbers.items()}
+                )
+            for answer, count in refused.items():
+                pipe.hincrby(self.keys.refused, answer, count)
+            pipe.execute()
+
+    def _end(self, end: Finished, ran: str | int) -> tuple[list[str], list[Any]]:
         task, result = end.task, end.result
         exit_code = "" if result.exit_code is None else result.exit_code
         return (
@@ -346,6 +374,7 @@ class TaskStore(TaskReader):
                 *(result.status, result.reason or "", exit_code, result.error, result.output, result.output_bytes),
                 *(_budget(result), self._jitter(), end.log.offset, end.log.text),
                 json.dumps(result.proof.record()) if result.proof else "",
+                ran,
             ],
         )
 
@@ -371,7 +400,7 @@ class TaskStore(TaskReader):
         return answers
 
 
-def _unreadable(claimed: Claimed, error: CorruptTask) -> Finished:
+def _unreadable(claimed: Held, error: CorruptTask) -> Finished:
     log.warning("given up: %s", error, extra={"task_id": claimed.task_id, "attempt": claimed.attempt})
     what = f"{error}; something other than dts wrote there. Set it right with redis-cli, then retry the task"
     return Finished(claimed, failure(Reason.UNREADABLE, what), LogChunk(claimed, 0, ""))
@@ -389,6 +418,10 @@ def _fields(flat: list[str]) -> dict[str, str]:
 
 def _answers(texts: Iterable[str]) -> list[Answer]:
     return [Answer(text) for text in texts]
+
+
+def _ms(seconds: float) -> int:
+    return max(0, int(seconds * 1000))
 
 
 def _epoch(epoch: int) -> str:

@@ -7,7 +7,7 @@ from common.domain.task import Task
 
 
 class LeastLoad:
-    """Of equally loaded ones, that which was chosen longest ago: idle agents take turns."""
+    """Of equally loaded ones that whose machine is less busy, where heartbeats tell; then they take turns."""
 
     because = "load {held}/{slots}, the lowest"
 
@@ -16,4 +16,4 @@ class LeastLoad:
 
 
 def _load(candidate: Candidate) -> Any:
-    return candidate.load, candidate.turn
+    return candidate.load, candidate.busy, candidate.turn

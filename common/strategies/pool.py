@@ -52,12 +52,13 @@ class Pool:
             for view in self._views.values():
                 view.update(members)
 
-    def note(self, agent: str, held: int, window: int | None = None) -> None:
-        """What the store says that it holds; `window` where that is another now. Unknown agents are ignored."""
+    def note(self, agent: str, held: int, window: int | None = None, busy: float | None = None) -> None:
+        """What the store says that it holds; `window` and `busy` where they are known. Unknown agents are ignored."""
         one = self._members.get(agent)
-        if one is None or (held == one.held and window in (None, one.window)):
+        if one is None or (held == one.held and window in (None, one.window) and busy in (None, one.busy)):
             return
         one.held, one.window = held, one.window if window is None else window
+        one.busy = one.busy if busy is None else busy
         self._changed(one)
 
     def shut(self, agent: str, why: str = "") -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from redis import Redis
 
-from common.domain.messages import Dispatch
+from common.domain.messages import Order
 from common.store.keys import Keys
 from common.transports.redis_client import redis_errors
 
@@ -18,8 +18,8 @@ class RedisDispatches:
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis, self._keys = redis, keys
 
-    def publish(self, dispatches: Sequence[Dispatch]) -> None:
+    def publish(self, orders: Sequence[Order]) -> None:
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
-            for dispatch in dispatches:
-                pipe.lpush(self._keys.agent_queue(dispatch.agent), dispatch.encode())
+            for order in orders:
+                pipe.lpush(self._keys.agent_queue(order.agent), order.encode())
             pipe.execute()

@@ -1,7 +1,7 @@
 """Stuck: what was given to an agent that lives and was not started is told again, then given to another."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from common.contracts import Dispatches
@@ -40,9 +40,11 @@ class Stuck(Service):
         *,
         tell_again: float = TELL_AGAIN,
         take_back: float = TAKE_BACK,
+        spare: Callable[[Task], bool] = lambda _: False,
     ) -> None:
+        """`spare` says of a task that its agent may have it all the same: then it stays there."""
         self._store, self._dispatches, self._tenure = store, dispatches, tenure
-        self._tell_again, self._take_back = tell_again, take_back
+        self._tell_again, self._take_back, self._spare = tell_again, take_back, spare
         self._told: set[tuple[str, int]] = set()
         """DISPATCHED ones that were told again already."""
 
@@ -52,7 +54,8 @@ class Stuck(Service):
         again = [task for task in silent if (task.task_id, task.attempt) not in self._told]
         self._tell([*unsent, *again])
         self._told = {(task.task_id, task.attempt) for task in silent}
-        self._give_up(self._store.lingering(Status.DISPATCHED, self._take_back, BATCH))
+        late = self._store.lingering(Status.DISPATCHED, self._take_back, BATCH)
+        self._give_up([task for task in late if not self._spare(task)])
         return EVERY
 
     def _tell(self, tasks: Sequence[Task]) -> None:

@@ -3,8 +3,8 @@
 from redis import Redis
 
 from common.clock import SystemClock
-from common.contracts import Finished, LogChunk
 from common.domain.ids import Ids
+from common.domain.reports import Finished, LogChunk
 from common.domain.result import Reason, Result, failure, success
 from common.domain.status import Status
 from common.domain.task import Submission, Task

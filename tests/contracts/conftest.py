@@ -1,7 +1,10 @@
 """The same contract for each implementation: where it needs a server, on the fake one and on a redis-server."""
 
 import json
+import time
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import count
 from typing import Any, Protocol
 
 import pytest
@@ -11,6 +14,8 @@ from common.contracts import Queue
 from common.domain.errors import BadMessage
 from common.domain.ids import Ids
 from common.store.keys import Keys
+from common.transports.kafka_client import KafkaLink, Topic
+from common.transports.kafka_queue import Form, KafkaQueue
 from common.transports.memory import MemoryBroker, MemoryQueue
 from common.transports.redis_list import RedisListQueue
 from tests.contracts.places import FakePlace, MemoryPlace, Place, RedisPlace, ZooKeeperPlace
@@ -69,10 +74,53 @@ class RedisLine:
         return [(letter["body"].encode(errors="surrogateescape"), letter["reason"]) for letter in reversed(found)]
 
 
-@pytest.fixture(params=["memory", "fake", "real"])
+class KafkaLine:
+    """A topic of its own; a consumer is the only reader of its destination."""
+
+    _numbers = count()
+
+    def __init__(self, servers: str) -> None:
+        self._link = KafkaLink(servers, "contract")
+        self._topic = Topic(f"contract-{next(self._numbers)}-{time.monotonic_ns()}", 1, 3600)
+        self._handles: list[KafkaQueue[Any]] = []
+
+    def handle(self, consumer: str = "agent-1") -> Queue[Any]:
+        handle: KafkaQueue[Any] = KafkaQueue(self._link, self._topic, consumer, Form(encode, decode))
+        self._handles.append(handle)
+        return handle
+
+    def push(self, body: bytes) -> None:
+        self._link.make([self._topic])
+        self._link.send([(self._topic.name, None, body, [])])
+
+    def dead(self) -> list[tuple[bytes, str]]:
+        letters: KafkaQueue[Any] = KafkaQueue(
+            self._link, Topic(f"{self._topic.name}.dlq", 1, 3600), "dead", Form(encode, json.loads)
+        )
+        with closing(letters):
+            found = [message.body for message in letters.take(100, 0)]
+        return [(letter["body"].encode(errors="surrogateescape"), letter["reason"]) for letter in found]
+
+    def close(self) -> None:
+        for handle in self._handles:
+            handle.close()
+        self._link.remove([self._topic.name, f"{self._topic.name}.dlq"])
+        self._link.close()
+
+
+SHARED = ("memory", "fake", "real")
+"""Where several consumers share one destination. In Kafka each agent has its own topic, and managers a group."""
+
+
+@pytest.fixture(params=[*SHARED, "kafka"])
 def line(request: pytest.FixtureRequest) -> Iterator[Line]:
     if request.param == "memory":
         yield MemoryLine()
+        return
+    if request.param == "kafka":
+        served_by_kafka = KafkaLine(request.getfixturevalue("kafka").environment["DTS_KAFKA"])
+        yield served_by_kafka
+        served_by_kafka.close()
         return
     served: RedisAt = request.getfixturevalue("redis_of")(request.param)
     yield RedisLine(served, Keys())

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from common.contracts import Finished, LogChunk
 from common.domain.errors import Unavailable
+from common.domain.reports import Finished, Held, LogChunk
 from common.domain.result import Reason, failure, success
 from common.domain.status import Status
 from common.lab.processes import find
 from common.lab.until import until
-from stage1_mvp.spool import Ended, Spool
+from stage1_mvp.spool import Spool
 from tests.servers import ServerAt
 from tests.stage1.conftest import StartAgent
 from tests.stage1.desk import Desk
@@ -32,6 +32,10 @@ class Heard:
     def logs(self, chunks: object) -> None:
         raise AssertionError("no log comes alone")
 
+    def started(self, attempts: object) -> None: ...
+
+    def returned(self, attempts: object) -> None: ...
+
     def finished(self, ends: Sequence[Finished]) -> None:
         if self.away:
             raise Unavailable("away")
@@ -39,7 +43,7 @@ class Heard:
 
 
 def end(number: int) -> Finished:
-    task = Ended(f"task-{number}", number, "agent-1", "boot-1")
+    task = Held(f"task-{number}", number, "agent-1", "boot-1")
     result = success("out\n\0\x1b[1m", 9) if number % 2 else failure(Reason.EXIT_CODE, "exit code 3 – ö", exit_code=3)
     return Finished(task, result, LogChunk(task, number, "rest of the log\n"))
 

@@ -9,7 +9,7 @@ from redis import Redis
 from common.clock import SystemClock
 from common.contracts import Strategy
 from common.domain.ids import Ids
-from common.domain.messages import Dispatch
+from common.domain.messages import Order
 from common.domain.task import Submission, Task
 from common.store.keys import Keys
 from common.store.leases import Leases
@@ -28,13 +28,13 @@ class Told:
     """Dispatches that a test can read, or refuse."""
 
     def __init__(self) -> None:
-        self.messages: list[Dispatch] = []
+        self.messages: list[Order] = []
         self.trouble: Exception | None = None
 
-    def publish(self, dispatches: Sequence[Dispatch]) -> None:
+    def publish(self, orders: Sequence[Order]) -> None:
         if self.trouble:
             raise self.trouble
-        self.messages += dispatches
+        self.messages += orders
 
     def of(self, agent: str) -> list[tuple[str, int]]:
         return [task for message in self.messages if message.agent == agent for task in message.tasks]

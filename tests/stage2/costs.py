@@ -19,7 +19,7 @@ from common.cli.console import table
 from common.clock import SystemClock
 from common.contracts import Candidate
 from common.domain.ids import Ids
-from common.domain.messages import Dispatch
+from common.domain.messages import Order
 from common.domain.status import Status
 from common.domain.task import Submission
 from common.lab.cluster import Cluster
@@ -43,7 +43,7 @@ EPOCH = 5
 class Deaf:
     """Agents that are told, and do nothing: only what the leader does is measured."""
 
-    def publish(self, dispatches: Sequence[Dispatch]) -> None: ...
+    def publish(self, orders: Sequence[Order]) -> None: ...
 
 
 def assignment(redis: Redis, agents: int, queued: int) -> float:

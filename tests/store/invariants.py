@@ -36,6 +36,7 @@ def contradictions_in(stored: Snapshot, keys: Keys) -> list[str]:
     """The same of what was read before."""
     hashes = tasks_in(stored, keys)
     wrong = _indexes(stored, keys, hashes) + _queues(stored, keys, hashes) + _holdings(stored, keys, hashes)
+    wrong += _cancelling(stored, keys, hashes)
     for task_id, fields in sorted(hashes.items()):
         history = history_in(stored, keys, task_id)
         sentences = _history(history, Status(fields["status"]), int(fields["attempt"]))
@@ -117,6 +118,17 @@ def _holdings(stored: Snapshot, keys: Keys, hashes: dict[str, dict[str, str]]) -
     with_agents = {(fields["agent"], name) for name, fields in hashes.items() if fields["status"] in UNDER_WAY}
     wrong = [f"{name}: with {agent}, but not in its list" for agent, name in with_agents - held]
     return wrong + [f"{name}: not with {agent}, but in its list" for agent, name in held - with_agents]
+
+
+def _cancelling(stored: Snapshot, keys: Keys, hashes: dict[str, dict[str, str]]) -> list[str]:
+    asked = {
+        name
+        for name, fields in hashes.items()
+        if fields["status"] == Status.RUNNING and fields.get("cancelRequested") == "1"
+    }
+    noted = members_in(stored, keys.cancelling).keys()
+    wrong = [f"{name}: to be cancelled, but not in {keys.cancelling}" for name in asked - noted]
+    return wrong + [f"{name}: nobody asked to cancel it, but in {keys.cancelling}" for name in noted - asked]
 
 
 def _history(history: list[dict[str, Any]], status: Status, attempt: int) -> list[str]:

@@ -5,8 +5,8 @@ from itertools import count
 from typing import Any
 
 from common.clock import SystemClock
-from common.contracts import Finished, LogChunk
 from common.domain.ids import Ids
+from common.domain.reports import Finished, LogChunk
 from common.domain.result import Reason, Result, failure, success
 from common.domain.status import Answer, Status
 from common.domain.task import Submission, Task

@@ -63,11 +63,11 @@ class Kept:
             {"verb": verb, "from": before, "to": after, "attempt": self.attempt, "by": by} | detail
         )  # fmt: skip
 
-    def append(self, offset: int, text: str) -> None:
-        had = self.logs.get(self.attempt, "")
+    def append(self, offset: int, text: str, attempt: int = 0) -> None:
+        had = self.logs.get(attempt or self.attempt, "")
         added = text[max(0, len(had) - offset) :]
         if added:
-            self.logs[self.attempt] = had + added
+            self.logs[attempt or self.attempt] = had + added
 
 
 class Model:
@@ -199,15 +199,35 @@ class Model:
         self._start(task)
         return Answer.OK
 
+    def begun(self, task_id: str, attempt: int, agent: str, boot: str) -> Answer:
+        task = self.tasks.get(task_id)
+        if refused := _not_running(task, attempt, agent, boot, reported=False, begins=True):
+            return refused
+        assert task
+        if task.status is Status.RUNNING:
+            return Answer.SAME
+        self._start(task, "manager")
+        return Answer.OK
+
     # It ends.
 
     def report(
-        self, task_id: str, attempt: int, agent: str, boot: str, result: Result, jitter: float, log: str
+        self,
+        task_id: str,
+        attempt: int,
+        agent: str,
+        boot: str,
+        result: Result,
+        jitter: float,
+        log: str,
+        ungated: bool = False,
     ) -> tuple[Answer, Status | None]:
         task = self.tasks.get(task_id)
-        if refused := _not_running(task, attempt, agent, boot, reported=True):
+        if refused := _not_running(task, attempt, agent, boot, reported=True, begins=ungated):
             return refused, task.status if task else None
         assert task
+        if task.status is not Status.RUNNING:
+            self._start(task, "agent")
         after, wait = self._outcome(task, result, jitter)
         task.append(0, log)
         task.reason = "CANCELLED" if after is Status.CANCELLED else result.reason or ""
@@ -245,10 +265,14 @@ class Model:
 
     def log(self, task_id: str, attempt: int, agent: str, boot: str, offset: int, text: str) -> Answer:
         task = self.tasks.get(task_id)
-        if refused := _not_running(task, attempt, agent, boot, reported=False):
-            return refused
-        assert task
-        task.append(offset, text)
+        if not task:
+            return Answer.NOT_FOUND
+        if task.attempt == attempt and not task.is_of(attempt, agent, boot):
+            return Answer.FENCED
+        had = len(task.logs.get(attempt, ""))
+        if task.attempt != attempt and (had == 0 or had < offset or attempt > task.attempt):
+            return Answer.STALE_ATTEMPT
+        task.append(offset, text, attempt)
         return Answer.OK
 
     def requeue(
@@ -390,11 +414,11 @@ class Model:
         self.epoch = max(self.epoch, epoch)
         return stale
 
-    def _start(self, task: Kept) -> None:
+    def _start(self, task: Kept, by: str = "") -> None:
         if task.attempt > 1:
             task.forget_result()
         task.started = True
-        task.moved("start", task.agent, Status.RUNNING, agent=task.agent, boot=task.boot)
+        task.moved("start", by or task.agent, Status.RUNNING, agent=task.agent, boot=task.boot)
 
     def _ready(self, task_id: str) -> None:
         self.ready.append(task_id)
@@ -406,7 +430,9 @@ class Model:
         self.delayed.pop(task_id, None)
 
 
-def _not_running(task: Kept | None, attempt: int, agent: str, boot: str, *, reported: bool) -> Answer | None:
+def _not_running(
+    task: Kept | None, attempt: int, agent: str, boot: str, *, reported: bool, begins: bool = False
+) -> Answer | None:
     """Why this asker may not speak for this attempt; None where it may."""
     if not task:
         return Answer.NOT_FOUND
@@ -419,6 +445,8 @@ def _not_running(task: Kept | None, attempt: int, agent: str, boot: str, *, repo
         return Answer.STALE_ATTEMPT
     if not mine:
         return Answer.FENCED
+    if begins and task.status in (Status.SCHEDULED, Status.DISPATCHED):
+        return None
     return None if task.status is Status.RUNNING else Answer.STALE_STATE
 
 

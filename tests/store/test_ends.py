@@ -5,7 +5,7 @@ import json
 import pytest
 from redis import Redis
 
-from common.contracts import Finished, LogChunk
+from common.domain.reports import Finished, LogChunk
 from common.domain.result import Reason, Result, failure, success
 from common.domain.status import Answer, Status
 from common.lab.until import until

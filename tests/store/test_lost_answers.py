@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from common.contracts import Finished, LogChunk
 from common.domain.errors import Unanswered
+from common.domain.reports import Finished, LogChunk
 from common.domain.result import Reason, failure
 from common.domain.status import Answer, Status
 from common.domain.task import Submission

@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from redis import Redis
 
 from common.clock import SystemClock
-from common.contracts import Finished, LogChunk
 from common.domain.ids import Ids
+from common.domain.reports import Finished, LogChunk
 from common.domain.result import Reason, Result, failure, success
 from common.domain.status import Answer, Status
 from common.domain.task import Submission, Task, TaskSpec
@@ -238,27 +238,36 @@ class Askers(RuleBasedStateMachine):
 
         self.ask(lambda: [self.model.start(task.task_id, task.attempt, *place) for task in tasks], answered)
 
+    @rule(some=SOME)
+    def begun(self, some: list[Asked]) -> None:
+        tasks = self.seen(some)
+        self.ask(
+            lambda: [self.model.begun(task.task_id, task.attempt, task.agent, task.boot) for task in tasks],
+            lambda: self.store.begun([(task, 0.5) for task in tasks], "manager"),
+        )
+
     @rule(
         some=SOME,
         result=st.sampled_from(RESULTS),
         jitter=st.sampled_from([1.0, 0.5, 0.0]),
         log=st.sampled_from(["", "out", "output"]),
+        ungated=st.booleans(),
     )
-    def report(self, some: list[Asked], result: Result, jitter: float, log: str) -> None:
-        self._end(self.seen(some), result, jitter, log)
+    def report(self, some: list[Asked], result: Result, jitter: float, log: str, ungated: bool) -> None:
+        self._end(self.seen(some), result, jitter, log, ungated)
 
-    def _end(self, tasks: Sequence[Task], result: Result, jitter: float, log: str) -> None:
+    def _end(self, tasks: Sequence[Task], result: Result, jitter: float, log: str, ungated: bool = False) -> None:
         self.ask(
             lambda: [
-                self.model.report(task.task_id, task.attempt, task.agent, task.boot, result, jitter, log)
+                self.model.report(task.task_id, task.attempt, task.agent, task.boot, result, jitter, log, ungated)
                 for task in tasks
             ],
-            lambda: self._report([Finished(task, result, LogChunk(task, 0, log)) for task in tasks], jitter),
+            lambda: self._report([Finished(task, result, LogChunk(task, 0, log)) for task in tasks], jitter, ungated),
         )
 
-    def _report(self, ends: list[Finished], jitter: float) -> Any:
+    def _report(self, ends: list[Finished], jitter: float, ungated: bool) -> Any:
         self.jitter = jitter
-        answers = self.store.report(ends, "agent")
+        answers = self.store.report(ends, "agent", ungated=ungated)
         for task_id, due in self._due_when_it_is_said().items():
             assert due == millis(self.store.history(task_id)[-1]["retryAt"])
         return answers

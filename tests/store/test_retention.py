@@ -3,7 +3,7 @@
 import pytest
 from redis import Redis
 
-from common.contracts import LogChunk
+from common.domain.reports import LogChunk
 from common.domain.status import FINAL, Status
 from common.domain.task import Submission
 from common.store.tasks import Limits, TaskStore

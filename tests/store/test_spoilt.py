@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from common.contracts import Finished, LogChunk
 from common.domain.errors import CorruptTask
+from common.domain.reports import Finished, LogChunk
 from common.domain.result import success
 from common.domain.status import Answer, Status
 from common.domain.task import Submission

@@ -30,8 +30,8 @@ import pytest
 from redis import Redis
 
 from common.clock import SystemClock
-from common.contracts import Finished, LogChunk
 from common.domain.ids import Ids
+from common.domain.reports import Finished, LogChunk
 from common.domain.result import success
 from common.domain.status import Answer, Status, Verb, legal
 from common.domain.task import Submission, Task, TaskSpec
@@ -108,12 +108,26 @@ cancel      repeat   NOT_FOUND  SAME       SAME       SAME       SAME       SAME
 retry       right    NOT_FOUND  STATE      STATE      STATE      STATE      STATE      TERMINAL   OK         OK
 retry       repeat   NOT_FOUND  STATE      STATE      STATE      STATE      STATE      TERMINAL   SAME       SAME
 
-log         right    NOT_FOUND  FENCED     STATE      STATE      STATE      OK         TERMINAL   TERMINAL   TERMINAL
-log         repeat   NOT_FOUND  FENCED     STATE      STATE      STATE      OK         TERMINAL   TERMINAL   TERMINAL
-log         attempt  NOT_FOUND  ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    TERMINAL   TERMINAL   TERMINAL
-log         boot     NOT_FOUND  FENCED     FENCED     FENCED     FENCED     FENCED     TERMINAL   TERMINAL   TERMINAL
-log         agent    NOT_FOUND  FENCED     FENCED     FENCED     FENCED     FENCED     TERMINAL   TERMINAL   TERMINAL
-log         lease    NOT_FOUND  FENCED     STATE      STATE      STATE      OK         TERMINAL   TERMINAL   TERMINAL
+log         right    NOT_FOUND  FENCED     OK         OK         OK         OK         OK         OK         OK
+log         repeat   NOT_FOUND  FENCED     OK         OK         OK         OK         OK         OK         OK
+log         attempt  NOT_FOUND  ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT
+log         boot     NOT_FOUND  FENCED     FENCED     FENCED     FENCED     FENCED     FENCED     FENCED     FENCED
+log         agent    NOT_FOUND  FENCED     FENCED     FENCED     FENCED     FENCED     FENCED     FENCED     FENCED
+log         lease    NOT_FOUND  FENCED     OK         OK         OK         OK         OK         OK         OK
+
+begun       right    NOT_FOUND  FENCED     STATE      OK         OK         SAME       TERMINAL   TERMINAL   TERMINAL
+begun       repeat   NOT_FOUND  FENCED     STATE      SAME       SAME       SAME       TERMINAL   TERMINAL   TERMINAL
+begun       attempt  NOT_FOUND  ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    TERMINAL   TERMINAL   TERMINAL
+begun       boot     NOT_FOUND  FENCED     FENCED     FENCED     FENCED     FENCED     TERMINAL   TERMINAL   TERMINAL
+begun       agent    NOT_FOUND  FENCED     FENCED     FENCED     FENCED     FENCED     TERMINAL   TERMINAL   TERMINAL
+begun       lease    NOT_FOUND  FENCED     STATE      OK         OK         SAME       TERMINAL   TERMINAL   TERMINAL
+
+ungated     right    NOT_FOUND  FENCED     STATE      OK         OK         OK         SAME       SAME       TERMINAL
+ungated     repeat   NOT_FOUND  FENCED     STATE      SAME       SAME       SAME       SAME       SAME       TERMINAL
+ungated     attempt  NOT_FOUND  ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    TERMINAL   TERMINAL   TERMINAL
+ungated     boot     NOT_FOUND  FENCED     FENCED     FENCED     FENCED     FENCED     TERMINAL   TERMINAL   TERMINAL
+ungated     agent    NOT_FOUND  FENCED     FENCED     FENCED     FENCED     FENCED     TERMINAL   TERMINAL   TERMINAL
+ungated     lease    NOT_FOUND  FENCED     STATE      OK         OK         OK         SAME       SAME       TERMINAL
 """
 
 ASKERS = {
@@ -128,10 +142,13 @@ ASKERS = {
     "cancel": {"right", "repeat", "lease"},
     "retry": {"right", "repeat"},
     "log": {"right", "repeat", "attempt", "boot", "agent", "lease"},
+    "begun": {"right", "repeat", "attempt", "boot", "agent", "lease"},
+    "ungated": {"right", "repeat", "attempt", "boot", "agent", "lease"},
 }
 """The askers that a verb's arguments can tell from the right one."""
 IDS = Ids(SystemClock())
-VERBS = {verb: Verb.REQUEUE if verb in ("lost", "stuck") else verb for verb in ASKERS}
+ALSO = {"lost": Verb.REQUEUE, "stuck": Verb.REQUEUE, "begun": Verb.START, "ungated": Verb.REPORT}
+VERBS = {verb: ALSO.get(verb, verb) for verb in ASKERS}
 STATES = ["absent", "PENDING", "REQUEUED", *list(Status)[1:]]
 SHORT = {"STATE": "STALE_STATE", "ATTEMPT": "STALE_ATTEMPT"}
 
@@ -212,6 +229,8 @@ def assert_one_step(cell: Cell, new: list[dict[str, Any]], reached: Status) -> N
     steps = [(entry["verb"], entry["from"], entry["to"]) for entry in new]
     if cell.verb == "claim":
         assert steps == [("assign", "PENDING", "SCHEDULED"), ("start", "SCHEDULED", "RUNNING")]
+    elif cell.verb == "ungated" and cell.status is not Status.RUNNING:
+        assert steps == [("start", cell.status, "RUNNING"), ("report", "RUNNING", "SUCCESS")]
     elif cell.expected == "REQUESTED":
         assert steps == [("cancel", "RUNNING", "RUNNING")]
     else:
@@ -294,6 +313,16 @@ def log(store: TaskStore, task: Task, asker: str) -> str:
     return store.log([LogChunk(_as_asked(task, asker), 0, "hello\n")], AGENT)[0]
 
 
+def begun(store: TaskStore, task: Task, asker: str) -> str:
+    return store.begun([(_as_asked(task, asker), 1.5)], "manager")[0]
+
+
+def ungated(store: TaskStore, task: Task, asker: str) -> str:
+    task = _as_asked(task, asker)
+    end = Finished(task, success("hi", 2), LogChunk(task, 0, "hi"), seconds=1.5)
+    return store.report([end], "manager", ungated=True)[0][0]
+
+
 ASK: dict[str, Callable[[TaskStore, Task, str], str]] = {
     "submit": submit,
     "claim": claim,
@@ -306,6 +335,8 @@ ASK: dict[str, Callable[[TaskStore, Task, str], str]] = {
     "cancel": cancel,
     "retry": retry,
     "log": log,
+    "begun": begun,
+    "ungated": ungated,
 }
 
 

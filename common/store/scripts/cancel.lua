@@ -1,10 +1,10 @@
 -- cancel: a task that has not started is CANCELLED at once; a running one is flagged, its agent told.
--- KEYS  8 queue:pending  9 queue:delayed  10 the prefix of agents' keys, then per task: hash, history. Whose a task
---       is stands in its hash, so here a key is built: prefix .. agent .. ':tasks'.
+-- KEYS  8 queue:pending  9 queue:delayed  10 the prefix of agents' keys  11 tasks:cancelling, then per task: hash,
+--       history. Whose a task is stands in its hash, so here a key is built: prefix .. agent .. ':tasks'.
 -- ARGV  3 the prefix of the agents' control channels, then per task: id
 -- Returns per task: OK; REQUESTED: it runs, its agent will end it; SAME: asked or cancelled before; TERMINAL; NOT_FOUND.
 local answers = {}
-local k = 11
+local k = 12
 
 local function cancel(task, history, id)
   local found = fields(task, 'status', 'attempt', 'cancelRequested', 'agent')
@@ -21,6 +21,7 @@ local function cancel(task, history, id)
       return 'SAME'
     end
     redis.call('HSET', task, 'cancelRequested', 1, 'updatedAt', stamp)
+    redis.call('ZADD', KEYS[11], now, id)
     redis.call('RPUSH', history, entry('cancel', status, status, attempt, ''))
     return 'REQUESTED'
   end

@@ -1,7 +1,8 @@
--- log: more of what a running attempt printed. Repeated or overlapping pieces are written once.
+-- log: more of what an attempt printed. Repeated or overlapping pieces are written once. A piece may come after the
+-- attempt's end: of the latest attempt always, of an earlier one where it goes on from what is there.
 -- KEYS  per task, from 8 on: hash, log of the attempt
 -- ARGV  per task, from 3 on: attempt, agent, boot, byte offset, text
--- Returns per task: OK; STALE_ATTEMPT, FENCED, STALE_STATE: not this boot's running attempt; TERMINAL; NOT_FOUND.
+-- Returns per task: OK; STALE_ATTEMPT, FENCED: not this boot's attempt; NOT_FOUND.
 local answers = {}
 local k = 8
 
@@ -9,14 +10,13 @@ local function write(task, log, attempt, agent, boot, offset, text)
   local found = fields(task, 'status', 'attempt', 'agent', 'boot')
   if not found[1] then
     return 'NOT_FOUND'
-  elseif final[found[1]] then
-    return 'TERMINAL'
   elseif found[2] ~= attempt then
-    return 'STALE_ATTEMPT'
+    local have = redis.call('STRLEN', log)
+    if have == 0 or have < tonumber(offset) or tonumber(attempt) > (tonumber(found[2]) or 0) then
+      return 'STALE_ATTEMPT'
+    end
   elseif found[3] ~= agent or found[4] ~= boot then
     return 'FENCED'
-  elseif found[1] ~= 'RUNNING' then
-    return 'STALE_STATE'
   end
   append(log, tonumber(offset), text)
   return 'OK'

@@ -126,3 +126,17 @@ local function append(log, offset, text)
     redis.call('APPEND', log, text)
   end
 end
+
+-- From which statuses an attempt begins.
+local begin = { SCHEDULED = true, DISPATCHED = true }
+
+-- An attempt is known to have begun so many ms ago: RUNNING, as the gate would have made it.
+local function begun(id, task, history, before, attempt, agent, boot, ago)
+  local at = iso(now - (tonumber(ago) or 0))
+  if tonumber(attempt) > 1 then
+    forget_result(task)
+  end
+  move(id, task, before, 'RUNNING', 'startedAt', at)
+  redis.call('RPUSH', history, entry('start', before, 'RUNNING', attempt, ',"agent":' .. cjson.encode(agent)
+    .. ',"boot":' .. cjson.encode(boot)))
+end

@@ -1,15 +1,16 @@
 -- report: an attempt ended. Its result is kept, the task becomes final or waits for its next attempt.
--- KEYS  8 queue:pending  9 queue:delayed  10 bell:pending  11 tasks:dead, then per task: hash, history,
---       log of the attempt, what its agent holds
+-- KEYS  8 queue:pending  9 queue:delayed  10 bell:pending  11 tasks:dead  12 tasks:cancelling, then per task: hash,
+--       history, log of the attempt, what its agent holds
 -- ARGV  3 how many agents may be lost with one task  4 longest wait before a retry, ms, then per task:
 --       id, attempt, agent, boot, status, reason or '', exit code or '', error, output, output bytes,
 --       budget ('retries': this failure uses one up; 'lost': the agent's fault; 'none': handed back; '': final),
---       jitter from 0 to 1, log offset, log text, proof of its processes' end as JSON or ''
+--       jitter from 0 to 1, log offset, log text, proof of its processes' end as JSON or '',
+--       how many ms it ran where agents start without asking (its start is then noted with its end), else ''
 -- Returns per task {answer, status}: OK; SAME: this attempt was reported before; STALE_ATTEMPT; FENCED: another
 -- boot's attempt; STALE_STATE; TERMINAL; NOT_FOUND.
-local FIELDS = 15
+local FIELDS = 16
 local answers = {}
-local k = 12
+local k = 13
 
 -- Where the task goes, and how many ms later it may be taken.
 local function outcome(found, status, budget, jitter)
@@ -64,8 +65,11 @@ local function report(task, history, log, held, at)
     return { 'STALE_ATTEMPT', found.status }
   elseif not mine then
     return { 'FENCED', found.status }
-  elseif found.status ~= 'RUNNING' then
+  elseif found.status ~= 'RUNNING' and (ARGV[at + 15] == '' or not begin[found.status]) then
     return { 'STALE_STATE', found.status }
+  end
+  if found.status ~= 'RUNNING' then
+    begun(id, task, history, found.status, attempt, agent, boot, ARGV[at + 15])
   end
   local after, wait, failures, lost = outcome(found, status, budget, tonumber(jitter))
   append(log, tonumber(ARGV[at + 12]), ARGV[at + 13])
@@ -73,6 +77,9 @@ local function report(task, history, log, held, at)
     'error', error_text, 'result', output, 'outputBytes', output_bytes, 'reported', attempt, 'failures', failures, 'lost', lost,
     'finishedAt', final[after] and stamp or '')
   let_go(held, id)
+  if found.cancelRequested == '1' then
+    redis.call('ZREM', KEYS[12], id)
+  end
   local detail = ''
   if reason ~= '' then
     detail = detail .. ',"reason":' .. cjson.encode(reason)

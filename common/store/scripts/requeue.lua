@@ -1,6 +1,6 @@
 -- requeue: a task is taken back from an agent that was lost with it, or that never started it.
--- KEYS  8 leader:epoch  9 queue:pending  10 bell:pending  11 tasks:dead, then per task: hash, history,
---       lease of the agent it is with, what that agent holds
+-- KEYS  8 leader:epoch  9 queue:pending  10 bell:pending  11 tasks:dead  12 tasks:cancelling, then per task:
+--       hash, history, lease of the agent it is with, what that agent holds
 -- ARGV  3 epoch, '' where no leader asks but the agent itself  4 how many agents may be lost with one task, then per task:
 --       id, attempt, the status the asker saw, boot it is with, reason ('AGENT_LOST': only if that boot's
 --       lease is gone; 'STUCK'; 'HANDED_BACK')
@@ -8,7 +8,7 @@
 -- STALE_STATE: not as the asker saw it, or the agent still holds its lease; TERMINAL; NOT_FOUND.
 local stale_term = ARGV[3] ~= '' and fenced(KEYS[8], ARGV[3])
 local answers = {}
-local k = 12
+local k = 13
 
 local function outcome(found, status, reason)
   local lost = tonumber(found[5]) or 0
@@ -58,6 +58,9 @@ local function requeue(task, history, lease, held, id, attempt, seen, boot, reas
   end
   -- Only now: what needs no memory may not come first, for then a full server refuses nothing that follows it.
   let_go(held, id)
+  if found[4] == '1' then
+    redis.call('ZREM', KEYS[12], id)
+  end
   redis.call('RPUSH', history, entry('requeue', status, after, attempt, detail))
   return { 'OK', after }
 end

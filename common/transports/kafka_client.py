@@ -1,0 +1,249 @@
+"""One process' way to Kafka: its producer, its consumers, topics with explicit settings, and dts' own errors.
+
+https://kafka.apache.org/documentation/#configuration
+"""
+
+import logging
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import errors as kafka_error
+from kafka.errors import KafkaError
+
+from common.domain.errors import BadMessage, BadSetting, Unanswered, Unavailable, Unready
+
+CONNECT_WITHIN = 3.0
+"""Seconds in which a first connection must be made."""
+ANSWER_WITHIN = 4.0
+"""Seconds that a request may take."""
+SAFE_WITHIN = 5.0
+"""Seconds in which a message must be safe; after that it may be so all the same."""
+LARGEST = 2 * 1_048_576
+"""Bytes of one message."""
+
+# Each lost connection and each try would be a line; what they mean is told once, by whoever waits.
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+_COMMON: Mapping[str, Any] = {
+    "bootstrap_timeout_ms": int(CONNECT_WITHIN * 1000),
+    "request_timeout_ms": int(ANSWER_WITHIN * 1000),
+    # 30 s by default: so long would a client stay deaf after its broker is back.
+    "reconnect_backoff_max_ms": 1_000,
+}
+_QUIET: Mapping[str, Any] = {
+    # Nobody reads them, and they are not free.
+    "metrics_enabled": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as dts makes it: `keep` is how many seconds its messages stay."""
+
+    name: str
+    partitions: int
+    keep: float
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        kept = int(self.keep * 1000)
+        return {
+            "num_partitions": self.partitions,
+            # The broker's own: how many copies there can be is a matter of the cluster.
+            "replication_factor": -1,
+            "configs": {
+                "cleanup.policy": "delete",
+                "retention.ms": kept,
+                # A segment goes as a whole: one of a week would keep an hour's messages for a week.
+                "segment.ms": max(60_000, kept // 4),
+                "max.message.bytes": LARGEST,
+            },
+        }
+
+
+class KafkaLink:
+    """Connections to one Kafka, made when they are needed. Safe to share between threads; its consumers are not."""
+
+    def __init__(self, servers: str, name: str) -> None:
+        """`servers` like kafka1:9092,kafka2:9092; `name` says in the broker's logs who this is."""
+        self._servers = [server.strip() for server in servers.split(",") if server.strip()]
+        if not self._servers or any(not server.rpartition(":")[2].isdigit() for server in self._servers):
+            raise BadSetting(f"DTS_KAFKA: {servers!r} names no Kafka; write kafka1:9092,kafka2:9092")
+        self._name = name
+        self._lock = threading.Lock()
+        self._producer: KafkaProducer | None = None
+        self._admin: KafkaAdminClient | None = None
+        self._made: set[str] = set()
+
+    def send(self, messages: Sequence[tuple[str, bytes | None, bytes, list[tuple[str, bytes]]]]) -> None:
+        """Each a topic, key, value and headers; returns when all are safe with the broker.
+
+        Raises Unavailable where none was sent, Unanswered where some may be there, BadMessage for one too large.
+        """
+        if not messages:
+            return
+        with kafka_errors():
+            producer = self._sending()
+        sent = 0
+        try:
+            waiting = []
+            for topic, key, value, headers in messages:
+                waiting.append(producer.send(topic, value, key, headers))
+                sent += 1
+            for one in waiting:
+                one.get(SAFE_WITHIN + 1)
+        except KafkaError as error:
+            translated = _translated(error)
+            if sent and type(translated) is Unavailable:
+                raise Unanswered(f"Kafka did not confirm: {_words(error)}") from error
+            raise translated from error
+
+    def warm(self, topics: Collection[str]) -> None:
+        """Learn where these topics are, all at once, so that no first message waits for it. Raises Unavailable."""
+        with kafka_errors():
+            producer = self._sending()
+            threads = [threading.Thread(target=producer.partitions_for, args=(topic,), daemon=True) for topic in topics]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(CONNECT_WITHIN)
+
+    def consumer(self, group: str | None = None, session: float = 10.0) -> KafkaConsumer:
+        """A new consumer, to be closed by the caller and used by one thread. Raises Unavailable.
+
+        `group` says where positions are kept and who shares partitions; a member silent for `session` seconds loses
+        its own to the others.
+        """
+        with kafka_errors():
+            return KafkaConsumer(
+                bootstrap_servers=self._servers,
+                client_id=self._name,
+                group_id=group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                session_timeout_ms=int(session * 1000),
+                heartbeat_interval_ms=int(session * 1000 / 4),
+                fetch_max_wait_ms=200,
+                allow_auto_create_topics=False,
+                # A topic that is made while we run is seen soon.
+                metadata_max_age_ms=30_000,
+                max_partition_fetch_bytes=2 * LARGEST,
+                **_COMMON,
+                **_QUIET,
+            )
+
+    def make(self, topics: Sequence[Topic]) -> None:
+        """Make those of these topics that are not there yet. Raises Unavailable."""
+        missing = [topic for topic in topics if topic.name not in self._made]
+        if not missing:
+            return
+        with self.admin() as admin:
+            answer = admin.create_topics({topic.name: topic.settings for topic in missing}, raise_errors=False)
+        for one in answer["topics"]:
+            error = kafka_error.for_code(one["error_code"])
+            if error not in (kafka_error.NoError, kafka_error.TopicAlreadyExistsError):
+                raise _translated(error(one.get("error_message") or one["name"]))
+        self._made.update(topic.name for topic in missing)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove these topics; one that is not there is no error. Raises Unavailable."""
+        if names:
+            with self.admin() as admin:
+                admin.delete_topics(list(names), raise_errors=False)
+            self._made.difference_update(names)
+
+    def topics(self) -> list[str]:
+        """The names of all topics. Raises Unavailable."""
+        with self.admin() as admin:
+            return sorted(admin.list_topics())
+
+    @contextmanager
+    def admin(self) -> Iterator[KafkaAdminClient]:
+        """The client for questions about topics and groups, for one caller at a time. Raises Unavailable."""
+        with self._lock, kafka_errors():
+            if self._admin is None:
+                self._admin = KafkaAdminClient(bootstrap_servers=self._servers, client_id=self._name, **_COMMON)
+            try:
+                yield self._admin
+            except Exception:
+                # It may hold a connection that is of no use any more.
+                self._admin.close()
+                self._admin = None
+                raise
+
+    def close(self) -> None:
+        """Let go of all connections; what was not confirmed yet is given up."""
+        with self._lock:
+            if self._producer:
+                self._producer.close(timeout=0.5)
+                self._producer = None
+            if self._admin:
+                self._admin.close()
+                self._admin = None
+
+    def _sending(self) -> KafkaProducer:
+        with self._lock:
+            if self._producer is None:
+                self._producer = KafkaProducer(
+                    bootstrap_servers=self._servers,
+                    client_id=self._name,
+                    acks="all",
+                    # Sent again by itself, a message stands there once, and in its order.
+                    enable_idempotence=True,
+                    delivery_timeout_ms=int(SAFE_WITHIN * 1000),
+                    max_block_ms=int(CONNECT_WITHIN * 1000),
+                    max_request_size=LARGEST,
+                    batch_size=131_072,
+                    linger_ms=0,
+                    allow_auto_create_topics=False,
+                    **_COMMON,
+                    **_QUIET,
+                )
+            return self._producer
+
+
+@contextmanager
+def kafka_errors() -> Iterator[None]:
+    """Turn what kafka-python raises into dts' own errors."""
+    try:
+        yield
+    except KafkaError as error:
+        raise _translated(error) from error
+
+
+def end_of(consumer: KafkaConsumer, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+    """The offset after the last message of each partition. Raises Unavailable."""
+    with kafka_errors():
+        found: Mapping[TopicPartition, int] = consumer.end_offsets(
+            list(partitions), timeout_ms=int(ANSWER_WITHIN * 1000)
+        )
+        return found
+
+
+_TOO_LARGE = (kafka_error.MessageSizeTooLargeError, kafka_error.RecordListTooLargeError)
+_REFUSED = (
+    kafka_error.AuthorizationError,
+    kafka_error.SaslAuthenticationFailedError,
+    kafka_error.InvalidReplicationFactorError,
+    kafka_error.InvalidSessionTimeoutError,
+    kafka_error.PolicyViolationError,
+)
+_DOUBTFUL = (kafka_error.KafkaStorageError, kafka_error.RequestTimedOutError, kafka_error.NotEnoughReplicasError)
+
+
+def _translated(error: KafkaError) -> Exception:
+    if isinstance(error, _TOO_LARGE):
+        return BadMessage(f"the message is too large for Kafka: {_words(error)}")
+    if isinstance(error, _REFUSED):
+        return Unready(f"Kafka refuses it: {_words(error)}")
+    if isinstance(error, _DOUBTFUL):
+        return Unanswered(f"Kafka did not confirm: {_words(error)}")
+    return Unavailable(f"Kafka is away: {_words(error)}")
+
+
+def _words(error: KafkaError) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

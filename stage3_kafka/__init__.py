@@ -1,0 +1,1 @@
+"""Stage 3: Kafka is the bus, and task-managers own the state."""

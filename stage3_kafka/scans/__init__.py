@@ -1,0 +1,1 @@
+"""What the leader sees to, over and over, each duty a file."""

@@ -1,0 +1,3 @@
+"""Stage 3 as a lesson."""
+
+from stage2_zk.scenario import SCENARIO as SCENARIO
