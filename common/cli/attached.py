@@ -12,6 +12,7 @@ from common.lab.errors import LabError
 from common.lab.home import Home
 from common.lab.names import Names
 from common.lab.observer import Observer
+from common.lab.tap import Tap
 from common.lab.worlds import AttachedWorld, ClusterWorld, World, quick
 from common.registries.choose import registry_of
 from common.settings import Settings
@@ -39,13 +40,17 @@ def attached(redis_url: str | None, prefix: str = "") -> Iterator[Attached]:
     """
     settings = settings_for(redis_url)
     world = _world(settings)
-    names = Names(Keys(settings.namespace), world.redis_url, prefix, settings.home, world.zookeeper)
+    names = Names(
+        Keys(settings.namespace), world.redis_url, prefix, settings.home, zookeeper=world.zookeeper, kafka=world.kafka
+    )
     try:
         yield Attached(world, names, Observer(world, names), _place(world.redis_url), _stage(world))
     finally:
         world.redis.close()
         if world.registry:
             world.registry.close()
+        if world.tap:
+            world.tap.close()
 
 
 def _world(settings: Settings) -> World:
@@ -56,9 +61,10 @@ def _world(settings: Settings) -> World:
     except LabError:
         pass
     redis = quick(settings.redis_url)
-    return AttachedWorld(
-        redis, settings.redis_url, registry_of(settings, lambda **_: redis, SystemClock()), settings.zookeeper
-    )
+    registry = registry_of(settings, lambda **_: redis, SystemClock())
+    tap = Tap(settings, lambda **_: redis)
+    kafka, zookeeper = settings.kafka, settings.zookeeper
+    return AttachedWorld(redis, settings.redis_url, registry, tap, zookeeper=zookeeper, kafka=kafka)
 
 
 def _place(redis_url: str) -> str:

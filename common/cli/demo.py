@@ -126,12 +126,15 @@ class _Show:
         from common.lab.scenario import Claim
         from common.store.keys import Keys
 
-        observer = Observer(world, Names(Keys(), world.redis_url, home=world.home, zookeeper=world.zookeeper))
+        observer = Observer(
+            world, Names(Keys(), world.redis_url, home=world.home, zookeeper=world.zookeeper, kafka=world.kafka)
+        )
         if self._console.is_terminal:
             self._console.print(self._phrases("demo.aside", home=world.home), style="dim", soft_wrap=True)
         narrator = Narrator(self._console, self._scenario, self._texts, self._phrases, pace, observer.look)
+        beats = self._scenario.playable({member.role for member in world.members()})
         try:
-            outcomes = Player(world, observer, SystemClock(), narrator).play(self._scenario.beats)
+            outcomes = Player(world, observer, SystemClock(), narrator).play(beats)
             return sum(isinstance(outcome.step, Claim) for outcome in outcomes)
         except ClaimBroken as broken:
             narrator.close()

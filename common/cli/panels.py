@@ -7,9 +7,9 @@ from typing import Any
 
 from common.cli.console import STATUS_STYLES, Cell, status_cell
 from common.lab.picture import Picture, SeenRegistry, SeenTask, parsed
-from common.lab.scenario import AGENTS, PROCESSES, QUEUES, SAID, SCHEDULERS, TASKS
+from common.lab.scenario import AGENTS, BUS, PROCESSES, QUEUES, SAID, SCHEDULERS, TASKS
 
-ALL = (TASKS, QUEUES, SCHEDULERS, AGENTS, PROCESSES)
+ALL = (TASKS, QUEUES, BUS, SCHEDULERS, AGENTS, PROCESSES)
 """The panels of `dts look`, in their order."""
 STATE_STYLES = {"running": "green", "frozen": "cyan", "stopped": "yellow", "dead": "bold red"}
 MANY, FEW = 4, 2
@@ -52,11 +52,13 @@ def panels(picture: Picture, which: Sequence[str] = ALL, *, statuses: int = MANY
         TASKS: lambda picture: _tasks(picture, statuses),
         QUEUES: _queues,
         SCHEDULERS: _schedulers,
+        BUS: _bus,
         AGENTS: _agents,
         PROCESSES: _processes,
         SAID: _said,
     }
-    there = [name for name in which if name != SCHEDULERS or (picture.registry and picture.registry.schedulers)]
+    has = {SCHEDULERS: bool(picture.registry and picture.registry.schedulers), BUS: bool(picture.beats)}
+    there = [name for name in which if has.get(name, True)]
     return [makers[name](picture) for name in there if not picture.away or name in (PROCESSES, SAID)]
 
 
@@ -147,6 +149,19 @@ def _schedulers(picture: Picture) -> Panel:
     return Panel(SCHEDULERS, commands, ("scheduler", "role", "epoch", "pid"), rows)
 
 
+def _bus(picture: Picture) -> Panel:
+    names = picture.names
+    rows = []
+    for one in picture.traffic:
+        style = "bold" if one.waiting else "dim"
+        sent = "" if one.sent is None else str(one.sent)
+        rows.append(Row(one.name, (one.name, Cell(str(one.waiting), style)), moving=sent))
+    refused = ", ".join(f"{answer} {count}" for answer, count in sorted(picture.refused.items()))
+    if refused:
+        rows.append(Row("refused", (Cell("refused", "dim"), Cell(refused, "dim"))))
+    return Panel(BUS, (names.waiting_for_managers(), names.heartbeats()), ("destination", "waiting", "sent"), rows)
+
+
 def _agents(picture: Picture) -> Panel:
     names = picture.names
     any_agent = next(iter(picture.leases), "<agentId>")
@@ -162,8 +177,11 @@ def _agents(picture: Picture) -> Panel:
         facts = [lease.fields.get(field, "") for field in ("slots", "pid", "boot")]
         left = f"{lease.left:.1f} s" if lease.fields else ""
         holds = str(picture.held.get(name, 0))
-        rows.append(Row(name, (name, *seen, state, holds, *facts), moving=left))
-    columns = ("agent", *(["registered"] if known else []), "lease", "holds", "slots", "pid", "boot", "left")
+        beat = picture.beats.get(name)
+        load = [f"{beat.own:.0%}" if beat else ""] if picture.beats else []
+        rows.append(Row(name, (name, *seen, state, holds, *facts), moving="  ".join([left, *load])))
+    last = "left_and_load" if picture.beats else "left"
+    columns = ("agent", *(["registered"] if known else []), "lease", "holds", "slots", "pid", "boot", last)
     return Panel(AGENTS, commands, columns, rows)
 
 

@@ -26,6 +26,7 @@ from common.lab.processes import KILL, Process, end, find, spawn
 from common.lab.profile import Profile
 from common.lab.servers.kinds import SERVERS
 from common.lab.stages import USUAL, Sizes, StageSpec
+from common.lab.tap import Tap
 from common.lab.teardown import TakenDown, take_down
 from common.lab.until import NotYet, until
 from common.settings import PREFIX
@@ -191,6 +192,11 @@ class Cluster:
         """Where its roles tell who lives and who leads, to be closed by the caller; None where none of them does."""
         state = self._home.read()
         return launch.registry(state) if any(member.role == "scheduler" for member in state.members) else None
+
+    def tap(self) -> Tap | None:
+        """Its bus as an onlooker sees it, to be closed by the caller; None where no role uses one."""
+        state = self._home.read()
+        return launch.tap(state) if any(member.role == "manager" for member in state.members) else None
 
     def down(self, *, keep_data: bool = False) -> TakenDown:
         """Stop everything and remove what it wrote, `keep_data` aside; harmless where nothing is up."""

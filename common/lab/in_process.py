@@ -29,6 +29,7 @@ from common.lab.aliases import resolved
 from common.lab.errors import LabError, NoSuchMember, NoSuchStage, StartFailed, WouldNotStop, WrongState
 from common.lab.picture import SeenMember
 from common.lab.stages import USUAL, MemberSpec, StageSpec
+from common.lab.tap import Tap
 from common.lab.task_processes import task_processes
 from common.lab.until import NotYet, until
 from common.registries.choose import registry_of
@@ -50,7 +51,7 @@ class InProcessWorld:
     """A World without any server. One at a time in a process: it listens to all that dts logs there."""
 
     redis_url = ""
-    zookeeper = ""
+    zookeeper = kafka = ""
 
     def __init__(self, stage: StageSpec, settings: Mapping[str, str]) -> None:
         # The path is resolved, as tasks see it resolved.
@@ -65,8 +66,9 @@ class InProcessWorld:
         }
         line = _Line(self._server)
         self.redis = line.client()
-        leads = any(role.role == "scheduler" for role in self._roles.values())
-        self.registry = registry_of(Settings.load(settings), line.client, SystemClock()) if leads else None
+        kinds, known = {role.role for role in self._roles.values()}, Settings.load(settings)
+        self.registry = registry_of(known, line.client, SystemClock()) if "scheduler" in kinds else None
+        self.tap = Tap(known, line.client) if "manager" in kinds else None
 
     def start_all(self) -> None:
         """Start every role; returns when all of them are ready."""
@@ -100,6 +102,8 @@ class InProcessWorld:
         """Leave nothing: no thread that works, no process, no file."""
         if self.registry:
             self.registry.close()
+        if self.tap:
+            self.tap.close()
         for role in self._roles.values():
             with contextlib.suppress(LabError):
                 role.fault("kill")

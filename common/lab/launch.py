@@ -11,6 +11,7 @@ from common.lab.java.jars import default_folder
 from common.lab.profile import Profile
 from common.lab.servers.kinds import SERVERS
 from common.lab.servers.server import Site
+from common.lab.tap import Tap
 from common.settings import Settings
 
 if TYPE_CHECKING:
@@ -112,6 +113,14 @@ def registry(state: State) -> "Registry":
 
     known = settings(state)
     return registry_of(known, partial(connect, known.redis_url), SystemClock())
+
+
+def tap(state: State) -> Tap:
+    """The bus of its roles, as an onlooker sees it; to be closed by the caller."""
+    from common.transports.redis_client import connect
+
+    known = settings(state)
+    return Tap(known, partial(connect, known.redis_url))
 
 
 def _is_present(state: State, member: Member) -> bool:

@@ -10,19 +10,28 @@ from common.store.keys import Keys
 
 REDIS_CLI = "redis-cli"
 DEFAULT_PORT = 6379
+STATUS_TOPIC, HEARTBEAT_TOPIC = "task-status-update-topic", "agent-heartbeat-topic"
+"""As the bus calls them (common/transports/kafka_bus.py), without a namespace."""
 
 
 class Names:
     """From the short names in a scenario to task ids, keys and commands. Safe to share between threads.
 
-    `prefix` keeps the tasks apart from all others, where the system is not the scenario's own. `zookeeper` is where it
-    has one.
+    `prefix` keeps the tasks apart from all others, where the system is not the scenario's own. `zookeeper` and
+    `kafka` are where it has them.
     """
 
     def __init__(
-        self, keys: Keys, redis_url: str = "", prefix: str = "", home: Path | None = None, zookeeper: str = ""
+        self,
+        keys: Keys,
+        redis_url: str = "",
+        prefix: str = "",
+        home: Path | None = None,
+        *,
+        zookeeper: str = "",
+        kafka: str = "",
     ) -> None:
-        self.keys, self.zookeeper = keys, zookeeper
+        self.keys, self.zookeeper, self.kafka = keys, zookeeper, kafka
         self.home = home or Path(".dts")
         self._prefix = prefix
         self._client = client_command(redis_url)
@@ -46,6 +55,39 @@ class Names:
         if self.zookeeper:
             return f"zkCli.sh -server {self.zookeeper} ls /{group}"
         return self.redis_cli("HGETALL", self.keys.registry(group)[1])
+
+    def waiting_for_managers(self) -> str:
+        """The command line that shows what agents have told and no manager has applied."""
+        if self.kafka:
+            return f"kafka-consumer-groups.sh --bootstrap-server {self.kafka} --describe --group task-manager"
+        return self.redis_cli("LLEN", self.keys.status_queue)
+
+    def tell_managers(self, text: str) -> str:
+        """The command line that tells the managers something, as an agent would."""
+        if self.kafka:
+            told = f"kafka-console-producer.sh --bootstrap-server {self.kafka} --topic {STATUS_TOPIC}"
+            return f"echo {shlex.quote(text)} | {told}"
+        return self.redis_cli("LPUSH", self.keys.status_queue, text)
+
+    def told_managers(self) -> str:
+        """The command line that shows all that was told."""
+        if self.kafka:
+            shown = f"kafka-console-consumer.sh --bootstrap-server {self.kafka} --topic {STATUS_TOPIC}"
+            return f"{shown} --from-beginning"
+        return self.redis_cli("LRANGE", self.keys.status_queue, 0, -1)
+
+    def heartbeats(self) -> str:
+        """The command line that shows heartbeats."""
+        if self.kafka:
+            return f"kafka-console-consumer.sh --bootstrap-server {self.kafka} --topic {HEARTBEAT_TOPIC}"
+        return self.redis_cli("HGETALL", self.keys.heartbeats)
+
+    def bus_dead(self) -> str:
+        """The command line that shows what no manager could read."""
+        if self.kafka:
+            shown = f"kafka-console-consumer.sh --bootstrap-server {self.kafka} --topic {STATUS_TOPIC}.dlq"
+            return f"{shown} --from-beginning"
+        return self.redis_cli("LRANGE", self.keys.dead_letters(self.keys.status_queue), 0, -1)
 
     def leader(self, office: str) -> str:
         """The command line that shows who leads."""

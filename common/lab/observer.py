@@ -20,6 +20,8 @@ LOG_TAIL = 400
 LAST_CHANGES = 50
 """Entries of a task's history that are looked at."""
 LOG_LINES = 200
+ROLES = ("agent", "scheduler", "manager")
+"""Whose logs are looked at."""
 AGENTS_A_LOOK = 1000
 """How far one look goes through the keys for agents that nobody knows of yet."""
 FIELDS = (
@@ -48,12 +50,12 @@ class Observer:
             "members": members,
             "processes": task_processes(home) if home else [],
             "said": {
-                member.name: self._world.said(member.name)[-LOG_LINES:]
-                for member in members
-                if member.role in ("agent", "scheduler")
+                member.name: self._world.said(member.name)[-LOG_LINES:] for member in members if member.role in ROLES
             },
             "registry": self._registered(),
         }
+        if self._world.tap:
+            local["traffic"], local["beats"] = self._world.tap.look()
         try:
             with redis_errors():
                 return Picture(self.names, **local, **self._stored(members))
@@ -83,6 +85,7 @@ class Observer:
                 pipe.zcard(key)
                 pipe.zrange(key, 0, HEAD - 1)
             pipe.scan(self._cursor, match=keys.agent("*"), count=AGENTS_A_LOOK)
+            pipe.hgetall(keys.refused)
             replies = pipe.execute()
         counted, queued, (self._cursor, agent_keys) = replies[:14], replies[14:22], replies[22]
         tasks = self._tasks([*_newest(counted[1::2]), *self.names.ids])
@@ -94,6 +97,7 @@ class Observer:
         agents = sorted(self._agents)
         return {
             "held": dict(zip(agents, self._held(agents), strict=True)),
+            "refused": {str(answer): _number(count) for answer, count in replies[23].items()},
             "counts": dict(zip(Status, counted[::2], strict=True)),
             "tasks": tasks,
             "queues": self._queues(queued),

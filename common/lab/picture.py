@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.contracts import Traffic
+from common.domain.messages import Beat
 from common.lab.names import Names
 
 Fields = Mapping[str, str]
@@ -130,7 +132,13 @@ class Picture:
     members: Sequence[SeenMember] = ()
     processes: Sequence[TaskProcess] = ()
     said: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """The last lines that each agent and scheduler of the cluster logged."""
+    """The last lines that each role of the cluster logged."""
+    traffic: Sequence[Traffic] = ()
+    """What is on the bus, in a stage that has one."""
+    beats: Mapping[str, Beat] = field(default_factory=dict)
+    """By agent id: its newest heartbeat."""
+    refused: Mapping[str, int] = field(default_factory=dict)
+    """How many updates of agents were refused, by the answer they got."""
 
     def task(self, name: str) -> SeenTask:
         """The task that the scenario calls so."""

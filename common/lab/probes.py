@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common.lab.names import Names
+from common.lab.names import STATUS_TOPIC, Names
 from common.lab.observer import HEAD
 from common.lab.picture import Picture, parsed
 from common.store.keys import Keys
@@ -259,6 +259,71 @@ def written_by(task: str, verb: str, author: str) -> Probe:
     return Probe(see, True, lambda names: names.redis_cli("LRANGE", names.history(task), 0, -1))
 
 
+def beating(count: int) -> Probe:
+    """So many agents were heard lately."""
+    return Probe(lambda picture: len(picture.beats), count, lambda names: names.heartbeats())
+
+
+def busy(task: str) -> Probe:
+    """The heartbeats of the task's agent say that tasks of its own keep the machine busy, more than those of others."""
+
+    def see(picture: Picture) -> bool:
+        own = {agent: beat.own for agent, beat in picture.beats.items()}
+        mine = own.pop(picture.task(task).fields.get("agent", ""), 0.0)
+        return mine > 0.2 and all(mine > 2 * other for other in own.values())
+
+    return Probe(see, True, lambda names: names.heartbeats())
+
+
+def avoided(task: str, *others: str) -> Probe:
+    """None of the others was given to the agent of that task."""
+
+    def see(picture: Picture) -> int:
+        agent = picture.task(task).agent_of(1)
+        return sum(picture.task(other).agent_of(1) not in ("", agent) for other in others)
+
+    return Probe(see, len(others), lambda names: f"dts get {names.id(others[0])} --explain")
+
+
+def waits_for_managers(count: int) -> Probe:
+    """At least so many messages of agents wait for a manager; 0: none does."""
+
+    def see(picture: Picture) -> int:
+        waiting = _waiting(picture, picture.names.keys.status_queue, STATUS_TOPIC)
+        return min(waiting, count) if count else waiting
+
+    return Probe(see, count, lambda names: names.waiting_for_managers())
+
+
+def unread_by_managers(count: int) -> Probe:
+    """So many messages that no manager could read are kept."""
+
+    def see(picture: Picture) -> int:
+        keys = picture.names.keys
+        return _waiting(picture, keys.dead_letters(keys.status_queue), f"{STATUS_TOPIC}.dlq")
+
+    return Probe(see, count, lambda names: names.bus_dead())
+
+
+def refused(*answers: str) -> Probe:
+    """Managers refused updates, and gave these answers among others."""
+    return Probe(
+        lambda picture: sorted(answer for answer in answers if picture.refused.get(answer)),
+        sorted(answers),
+        lambda names: names.redis_cli("HGETALL", names.keys.refused),
+    )
+
+
+def ran_once(*tasks: str) -> Probe:
+    """Each of these began once and ended once, and nothing was done to it afterwards."""
+
+    def see(picture: Picture) -> int:
+        done = (picture.task(task).verbs for task in tasks)
+        return sum(verbs.count("start") == 1 and verbs.count("report") == 1 and verbs[-1] == "report" for verbs in done)
+
+    return Probe(see, len(tasks), lambda names: names.redis_cli("LRANGE", names.history(tasks[0]), 0, -1))
+
+
 def somebody_says(role: str, text: str) -> Probe:
     """A member of that role logged a line with this text."""
 
@@ -277,6 +342,10 @@ def says(agent: str, text: str) -> Probe:
         lambda names: f"grep '{text}' {names.home}/cluster.run/{agent}.log",
         local=True,
     )
+
+
+def _waiting(picture: Picture, queue: str, topic: str) -> int:
+    return sum(one.waiting for one in picture.traffic if one.name == queue or one.name.endswith(topic))
 
 
 def _dead_key(keys: Keys) -> str:

@@ -10,15 +10,17 @@ Its texts stand in catalogues, under `<beat>.title`, `<beat>.say`, `<beat>.<clai
 beats are narrated by `dts demo`, replayed by tests and, as far as they hurt nobody, checked by `dts verify`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from common.lab.acts import Act, Fault
 from common.lab.probes import Probe
 
 TASKS, QUEUES, AGENTS, PROCESSES, SAID = "tasks", "queues", "agents", "processes", "said"
-SCHEDULERS = "schedulers"
+SCHEDULERS, BUS = "schedulers", "bus"
 """The panels that a beat may ask for."""
+REAL_PROCESSES = "processes"
+"""What a beat may need beside servers: that each role has a process of its own."""
 
 WITHIN = 15.0
 """Seconds in which a claim has to come true, on a slow and busy machine too."""
@@ -82,10 +84,25 @@ class Beat:
     steps: Sequence[Step]
     look: Sequence[str]
     private: bool
+    needs: str
+    """A kind of server without which there is nothing to show, or REAL_PROCESSES; '' where all have what it takes."""
 
-    def __init__(self, id: str, *steps: Step, look: Sequence[str], private: bool = False) -> None:  # noqa: A002
+    def __init__(
+        self,
+        id: str,  # noqa: A002
+        *steps: Step,
+        look: Sequence[str],
+        private: bool = False,
+        needs: str = "",
+    ) -> None:
         hurts = any(isinstance(step, Hurt | Gap) or isinstance(getattr(step, "act", None), Fault) for step in steps)
-        for name, value in (("id", id), ("steps", steps), ("look", look), ("private", private or hurts)):
+        for name, value in (
+            ("id", id),
+            ("steps", steps),
+            ("look", look),
+            ("private", private or hurts),
+            ("needs", needs),
+        ):
             object.__setattr__(self, name, value)
 
     @property
@@ -100,7 +117,7 @@ class Beat:
     def needs_processes(self) -> bool:
         """Whether it does what can be done to real processes alone."""
         acts = [step.fault if isinstance(step, Hurt) else getattr(step, "act", None) for step in self.steps]
-        return any(isinstance(act, Fault) and act.needs_processes for act in acts)
+        return self.needs == REAL_PROCESSES or any(isinstance(act, Fault) and act.needs_processes for act in acts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +145,14 @@ class Scenario:
     def __iter__(self) -> Iterator[Beat]:
         return iter(self.beats)
 
+    def playable(self, servers: Collection[str]) -> Sequence[Beat]:
+        """What can be played where there are servers of these kinds."""
+        return [beat for beat in self.beats if beat.needs in ("", REAL_PROCESSES, *servers)]
+
     @property
     def in_process(self) -> Sequence[Beat]:
         """What can be played where everything runs in one process."""
-        return [beat for beat in self.beats if not beat.needs_processes]
+        return [beat for beat in self.playable(("redis",)) if not beat.needs_processes]
 
     @property
     def harmless(self) -> Sequence[Beat]:

@@ -16,6 +16,7 @@ from common.lab.errors import LabError, WrongState
 from common.lab.home import Home
 from common.lab.picture import SeenMember
 from common.lab.stages import StageSpec
+from common.lab.tap import Tap
 from common.transports.redis_client import connect
 
 if TYPE_CHECKING:
@@ -41,6 +42,16 @@ class World(Protocol):
     @property
     def zookeeper(self) -> str:
         """Where its ZooKeeper is; '' where it has none."""
+        ...
+
+    @property
+    def kafka(self) -> str:
+        """Where its Kafka is; '' where it has none."""
+        ...
+
+    @property
+    def tap(self) -> Tap | None:
+        """Its bus, as an onlooker sees it; None in a stage that has none."""
         ...
 
     @property
@@ -75,7 +86,8 @@ class ClusterWorld:
         self.redis_url = cluster.redis_url
         self.redis = quick(self.redis_url)
         self.zookeeper = cluster.environment.get("DTS_ZOOKEEPER", "")
-        self.registry = cluster.registry()
+        self.kafka = cluster.environment.get("DTS_KAFKA", "")
+        self.registry, self.tap = cluster.registry(), cluster.tap()
 
     def members(self) -> Sequence[SeenMember]:
         try:
@@ -104,6 +116,8 @@ class ClusterWorld:
         self.redis.close()
         if self.registry:
             self.registry.close()
+        if self.tap:
+            self.tap.close()
 
 
 class AttachedWorld:
@@ -111,9 +125,18 @@ class AttachedWorld:
 
     home = None
 
-    def __init__(self, redis: Redis, redis_url: str, registry: Registry | None = None, zookeeper: str = "") -> None:
-        self.redis, self.redis_url = redis, redis_url
-        self.registry, self.zookeeper = registry, zookeeper
+    def __init__(
+        self,
+        redis: Redis,
+        redis_url: str,
+        registry: Registry | None = None,
+        tap: Tap | None = None,
+        *,
+        zookeeper: str = "",
+        kafka: str = "",
+    ) -> None:
+        self.redis, self.redis_url, self.registry, self.tap = redis, redis_url, registry, tap
+        self.zookeeper, self.kafka = zookeeper, kafka
 
     def members(self) -> Sequence[SeenMember]:
         return []

@@ -31,8 +31,8 @@ class KafkaBus:
 
     def __init__(self, link: KafkaLink, namespace: str, session: float) -> None:
         self._link, self._session = link, session
-        self._prefix = re.sub(r"[^A-Za-z0-9._-]", "_", namespace)
-        self._status = Topic(f"{self._prefix}{STATUS}", PARTITIONS, 7 * DAY)
+        self._prefix = _prefix(namespace)
+        self._status = status_topic(namespace)
         self._logs = Topic(f"{self._prefix}{LOGS}", PARTITIONS, DAY)
         self._beats = Topic(f"{self._prefix}{HEARTBEATS}", 1, HOUR)
 
@@ -125,6 +125,15 @@ class KafkaBeats:
 
     def close(self) -> None:
         self._queue.close()
+
+
+def status_topic(namespace: str) -> Topic:
+    """Where agents tell what became of their tasks."""
+    return Topic(f"{_prefix(namespace)}{STATUS}", PARTITIONS, 7 * DAY)
+
+
+def _prefix(namespace: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "_", namespace)
 
 
 def headers_of(agent: str, attempts: Sequence[tuple[str, int]]) -> Headers:

@@ -40,7 +40,9 @@ class Listener:
 
 
 def observer_of(world: World) -> Observer:
-    return Observer(world, Names(Keys(), world.redis_url, home=world.home))
+    return Observer(
+        world, Names(Keys(), world.redis_url, home=world.home, zookeeper=world.zookeeper, kafka=world.kafka)
+    )
 
 
 def player(world: World, listener: Listener) -> Player:
