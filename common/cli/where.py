@@ -27,6 +27,7 @@ class Backend:
     store: TaskStore
     redis: Redis
     clock: Clock
+    kafka: str = ""
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def backend(ctx: click.Context, redis_url: str | None) -> Iterator[Backend]:
     redis = connect(settings.redis_url)
     try:
         limits = Limits(pending=settings.pending_bound, lost=settings.max_lost, retention=settings.retention)
-        yield Backend(TaskStore(redis, Keys(settings.namespace), limits), redis, SystemClock())
+        yield Backend(TaskStore(redis, Keys(settings.namespace), limits), redis, SystemClock(), settings.kafka)
     finally:
         redis.close()
 
@@ -66,7 +67,10 @@ def settings_for(redis_url: str | None) -> Settings:
     settings = Settings.load(redis_url=redis_url)
     if settings.redis_url:
         return settings
-    found = running_here(settings.home).get("DTS_REDIS_URL")
-    if not found:
+    found = running_here(settings.home)
+    if "DTS_REDIS_URL" not in found:
         raise Unavailable(f"no server is named, and no stage runs in {settings.home}")
-    return Settings.load(redis_url=found)
+    # All of it: who is told of one server of a stage would look for the others elsewhere.
+    return Settings.load(
+        redis_url=found["DTS_REDIS_URL"], zookeeper=found.get("DTS_ZOOKEEPER", ""), kafka=found.get("DTS_KAFKA", "")
+    )

@@ -144,6 +144,14 @@ class KafkaQueue(Generic[T]):
             partition, _, offset = message.id.partition("-")
             self._bury([(TopicPartition(self._topic.name, int(partition)), int(offset), body, reason)])
 
+    def settle(self, message: Message[T]) -> bool:
+        """Settle this one alone; returns whether it was taken here and not settled yet."""
+        if self._bodies.pop(message.id, None) is None:
+            return False
+        partition, _, offset = message.id.partition("-")
+        self._skip([(TopicPartition(self._topic.name, int(partition)), int(offset))])
+        return True
+
     def close(self) -> None:
         if self._consumer is not None:
             self._consumer.close(autocommit=False, timeout_ms=int(ANSWER_WITHIN * 500))
@@ -193,10 +201,15 @@ class KafkaQueue(Generic[T]):
         for place, offset, _, reason in letters:
             number = f"{place.partition}-{offset}"
             log.warning("message %s of %s was put on %s: %s", number, place.topic, self._dead.name, reason)
+        self._skip([(place, offset) for place, offset, *_ in letters])
+
+    def _skip(self, places: Sequence[tuple[TopicPartition, int]]) -> None:
+        """Settle these alone: Kafka keeps one place for each reader, and beside it what is settled beyond."""
+        for place, offset in places:
             self._skipped.setdefault(place, set()).add(offset)
         if self._reader and not self._shared:
             with kafka_errors():
-                self._commit(self._opened(), {place: self._settled.get(place, 0) for place, *_ in letters})
+                self._commit(self._opened(), {place: self._settled.get(place, 0) for place, _ in places})
 
     def _commit(self, consumer: KafkaConsumer, places: Mapping[TopicPartition, int]) -> None:
         offsets = {}

@@ -8,7 +8,12 @@ from common.settings import PREFIX, Settings
 from tests.house.pages import ROOT, between
 
 PAGE = ROOT / "docs" / "operations.md"
-BY_MACHINE = {"agent": "the host's name", "scheduler": "the host's name", "slots": "2 for each core"}
+BY_MACHINE = {
+    "agent": "the host's name",
+    "scheduler": "the host's name",
+    "manager": "the host's name",
+    "slots": "2 for each core",
+}
 """Defaults that are made where the process runs."""
 
 

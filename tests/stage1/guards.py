@@ -93,7 +93,10 @@ GUARDS = (
         (
             ("elseif found.reported == attempt and mine then", "elseif false then"),
             ("elseif final[found.status] then", "elseif false then"),
-            ("elseif found.status ~= 'RUNNING' then", "elseif false then"),
+            (
+                "elseif found.status ~= 'RUNNING' and (ARGV[at + 15] == '' or not begin[found.status]) then",
+                "elseif false then",
+            ),
         ),
         _killed("kill-C16", "lose-C16"),
     ),
