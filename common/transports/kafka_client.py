@@ -75,7 +75,7 @@ class KafkaLink:
             raise BadSetting(f"DTS_KAFKA: {servers!r} names no Kafka; write kafka1:9092,kafka2:9092")
         self._name = name
         self._lock = threading.Lock()
-        self._producer: KafkaProducer | None = None
+        self._producer: _Producer | None = None
         self._admin: KafkaAdminClient | None = None
         self._made: set[str] = set()
 
@@ -97,6 +97,8 @@ class KafkaLink:
             for one in waiting:
                 one.get(SAFE_WITHIN + 1)
         except KafkaError as error:
+            if not isinstance(error, _TOO_LARGE):
+                self._renew(producer)
             translated = _translated(error)
             if sent and type(translated) is Unavailable:
                 raise Unanswered(f"Kafka did not confirm: {_words(error)}") from error
@@ -179,16 +181,28 @@ class KafkaLink:
         """Let go of all connections; what was not confirmed yet is given up."""
         with self._lock:
             if self._producer:
-                self._producer.close(timeout=0.5)
+                self._producer.discard()
                 self._producer = None
             if self._admin:
                 self._admin.close()
                 self._admin = None
 
-    def _sending(self) -> KafkaProducer:
+    def _renew(self, producer: "_Producer") -> None:
+        """The next message goes by another producer: one that gave a batch up waits for its place for ever.
+
+        What it still had is given up too; whoever waits for that is told at once.
+        """
+        with self._lock:
+            # A topic may be gone.
+            self._made.clear()
+            if self._producer is producer:
+                self._producer = None
+                producer.discard()
+
+    def _sending(self) -> "_Producer":
         with self._lock:
             if self._producer is None:
-                self._producer = KafkaProducer(
+                self._producer = _Producer(
                     bootstrap_servers=self._servers,
                     client_id=self._name,
                     acks="all",
@@ -204,6 +218,17 @@ class KafkaLink:
                     **_QUIET,
                 )
             return self._producer
+
+
+class _Producer(KafkaProducer):  # type: ignore[misc]  # kafka-python has no types
+    """One that can be let go of without waiting for a broker that is away."""
+
+    def discard(self) -> None:
+        """Give up what was not confirmed, and end; blocks for nothing."""
+        self._unregister_cleanup()
+        self._sender.force_close()
+        # Else it would wait for the broker when it is collected.
+        self._closed = True
 
 
 @contextmanager

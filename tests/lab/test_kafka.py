@@ -1,6 +1,7 @@
 """A private Kafka: it takes messages and gives them back, is hurt, comes back, and keeps what it was told."""
 
 import os
+import re
 import socket
 import threading
 from dataclasses import replace
