@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +13,7 @@ from common.transports.redis_client import redis_errors
 
 if TYPE_CHECKING:
     from common.transports.kafka_client import KafkaLink
+    from common.transports.kafka_queue import KafkaQueue
 
 MOST = 10_000
 """Letters of one destination that are looked at."""
@@ -80,34 +80,33 @@ class KafkaDeadLetters:
     """Those of topics, in `<topic>.dlq`; Kafka forgets nothing, so what was dealt with is noted for one reader."""
 
     def __init__(self, link: "KafkaLink") -> None:
-        from common.transports.kafka_queue import Form, KafkaQueue
+        from common.transports.kafka_queue import Form
 
         self._link = link
-        self._stack = ExitStack()
-        self._queues: dict[str, KafkaQueue[bytes]] = {}
         self._form: Form[bytes] = Form(bytes, bytes)
+        self._kept: dict[str, tuple[KafkaQueue[bytes], list[DeadLetter]]] = {}
+        """By topic: who reads it, and what he has found and nobody has dealt with."""
 
     def newest(self, limit: int) -> Sequence[DeadLetter]:
         from common.transports.kafka_client import Topic
         from common.transports.kafka_queue import KEPT_DEAD_LETTERS, KafkaQueue
 
+        for topic in [name for name in self._link.topics() if name.endswith(".dlq") and name not in self._kept]:
+            kept = Topic(topic, 1, KEPT_DEAD_LETTERS)
+            self._kept[topic] = KafkaQueue(self._link, kept, "dead-letters", self._form), []
         found: list[DeadLetter] = []
-        for topic in [name for name in self._link.topics() if name.endswith(".dlq")]:
-            queue: KafkaQueue[bytes] = KafkaQueue(
-                self._link, Topic(topic, 1, KEPT_DEAD_LETTERS), "dead-letters", self._form
-            )
-            self._queues[topic] = self._stack.enter_context(closing(queue))
-            messages = list(queue.take(MOST, 0))
-            while len(messages) < MOST and (more := queue.take(MOST - len(messages), 0)):
-                messages += more
-            own = [
-                _letter(topic.removesuffix(".dlq"), one.body.decode(errors="surrogateescape"), one) for one in messages
-            ]
-            found += own[::-1][:limit]
+        for topic, (queue, letters) in self._kept.items():
+            while len(letters) < MOST and (messages := queue.take(MOST - len(letters), 0)):
+                for one in messages:
+                    text = one.body.decode(errors="surrogateescape")
+                    letters.append(_letter(topic.removesuffix(".dlq"), text, one))
+            found += letters[::-1][:limit]
         return found
 
     def drop(self, letter: DeadLetter) -> bool:
-        return self._queues[f"{letter.queue}.dlq"].settle(letter.raw)
+        queue, letters = self._kept[f"{letter.queue}.dlq"]
+        letters[:] = [one for one in letters if one.raw is not letter.raw]
+        return queue.settle(letter.raw)
 
     def replay(self, letter: DeadLetter) -> bool:
         # Sent before it is forgotten: one that comes twice changes nothing.
@@ -115,7 +114,8 @@ class KafkaDeadLetters:
         return self.drop(letter)
 
     def close(self) -> None:
-        self._stack.close()
+        for queue, _ in self._kept.values():
+            queue.close()
         self._link.close()
 
 

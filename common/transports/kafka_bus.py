@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from common.contracts import Beats, Inlet, Orders, Queue, Traffic
 from common.domain.errors import BadMessage
@@ -31,6 +31,7 @@ class KafkaBus:
 
     def __init__(self, link: KafkaLink, namespace: str, session: float) -> None:
         self._link, self._session = link, session
+        self._given: list[KafkaQueue[Any]] = []
         self._prefix = _prefix(namespace)
         self._status = status_topic(namespace)
         self._logs = Topic(f"{self._prefix}{LOGS}", PARTITIONS, DAY)
@@ -40,7 +41,7 @@ class KafkaBus:
         return KafkaOrders(self._link, self._inbox)
 
     def inbox(self, agent: str) -> Inlet[Order]:
-        return KafkaQueue(self._link, self._inbox(agent), "", Form(Order.encode, decode_order))
+        return self._kept(KafkaQueue(self._link, self._inbox(agent), "", Form(Order.encode, decode_order)))
 
     def status(self, manager: str = "") -> Queue[StatusUpdate]:
         def headers(update: StatusUpdate) -> Headers:
@@ -64,7 +65,7 @@ class KafkaBus:
         self._link.send([(self._beats.name, beat.agent.encode(), beat.encode(), headers_of(beat.agent, ()))])
 
     def beats(self) -> Beats:
-        return KafkaBeats(KafkaQueue(self._link, self._beats, "", Form(_beat, _beat_or_none)))
+        return KafkaBeats(self._kept(KafkaQueue(self._link, self._beats, "", Form(_beat, _beat_or_none))))
 
     def destinations(self) -> Sequence[str]:
         prefix = f"{self._prefix}{DISPATCH}."
@@ -78,6 +79,8 @@ class KafkaBus:
         return traffic(self._link, [f"{self._prefix}{name}" for name in (DISPATCH, STATUS, LOGS, HEARTBEATS)], groups)
 
     def close(self) -> None:
+        for queue in self._given:
+            queue.close()
         self._link.close()
 
     def _inbox(self, agent: str) -> Topic:
@@ -85,7 +88,12 @@ class KafkaBus:
         return Topic(f"{self._prefix}{DISPATCH}.{agent}", 1, HOUR)
 
     def _shared(self, topic: Topic, form: Form[T], group: str) -> Queue[T]:
-        return KafkaQueue(self._link, topic, f"{self._prefix}{group}", form, shared=True, session=self._session)
+        queue = KafkaQueue(self._link, topic, f"{self._prefix}{group}", form, shared=True, session=self._session)
+        return self._kept(queue)
+
+    def _kept(self, queue: KafkaQueue[T]) -> KafkaQueue[T]:
+        self._given.append(queue)
+        return queue
 
 
 class KafkaOrders:

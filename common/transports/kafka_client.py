@@ -131,8 +131,8 @@ class KafkaLink:
                 heartbeat_interval_ms=int(session * 1000 / 4),
                 fetch_max_wait_ms=200,
                 allow_auto_create_topics=False,
-                # A topic that is made while we run is seen soon.
-                metadata_max_age_ms=30_000,
+                # A topic that is made anew while we run is seen soon.
+                metadata_max_age_ms=5_000,
                 max_partition_fetch_bytes=2 * LARGEST,
                 **_COMMON,
                 **_QUIET,
@@ -145,10 +145,12 @@ class KafkaLink:
             return
         with self.admin() as admin:
             answer = admin.create_topics({topic.name: topic.settings for topic in missing}, raise_errors=False)
-        for one in answer["topics"]:
-            error = kafka_error.for_code(one["error_code"])
-            if error not in (kafka_error.NoError, kafka_error.TopicAlreadyExistsError):
-                raise _translated(error(one.get("error_message") or one["name"]))
+            for one in answer["topics"]:
+                error = kafka_error.for_code(one["error_code"])
+                if error not in (kafka_error.NoError, kafka_error.TopicAlreadyExistsError):
+                    raise error(one.get("error_message") or one["name"])
+            # Who asks where it is before all brokers know of it is told that there is none, and believes it a while.
+            admin.wait_for_topics([topic.name for topic in missing], timeout_ms=int(ANSWER_WITHIN * 1000))
         self._made.update(topic.name for topic in missing)
 
     def remove(self, names: Sequence[str]) -> None:

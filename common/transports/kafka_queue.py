@@ -190,7 +190,7 @@ class KafkaQueue(Generic[T]):
         if not letters:
             return
         self._link.make([self._dead])
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._link.send(
             [
                 (self._dead.name, None, _letter(f"{place.partition}-{offset}", at, reason, body), [])

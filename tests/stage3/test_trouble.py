@@ -187,7 +187,7 @@ def test_what_is_no_update_is_put_aside_and_the_others_are_applied(client: Clien
     ended(client, client.submit(*["true"] * 8))
     until(lambda: len(letters(client)) >= len(odd), WITHIN)
     done = subprocess.run(
-        [sys.executable, "-m", "common.cli.entry", "dlq", "drop", "--all"],
+        [Path(sys.executable).parent / "dts", "dlq", "drop", "--all"],
         env={"PATH": os.environ["PATH"], **client.cluster.environment}, capture_output=True, text=True, check=True,
         cwd=Path(__file__).parents[2],
     )  # fmt: skip
