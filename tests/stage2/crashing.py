@@ -22,13 +22,16 @@ MAX_LOST = 3
 WITHIN = 30.0
 
 
-def survives(point: str, action: str, home: Path) -> None:
-    """Let the action happen at the point, and see that no task is lost, nor runs twice at once or once too often."""
+def survives(point: str, action: str, home: Path, number: str = "2") -> None:
+    """Let the action happen at the point, and see that no task is lost, nor runs twice at once or once too often.
+
+    In stage 3 nobody grants a start, and one that was never told of stands in no history.
+    """
     journal, reached = Journal(home), home / "reached"
     times = {"DTS_LEASE": str(T), "DTS_SESSION": str(T), "DTS_GRACE": "0.3", "DTS_SLOTS": "3"}
     settings = {**times, "DTS_MAX_LOST": str(MAX_LOST), "DTS_FAILPOINT": f"{point}:{action}:{reached}"}
     with (
-        Cluster.owned(home / "home", stage("2"), "real", sizes=Sizes(agents=2), env=settings) as cluster,
+        Cluster.owned(home / "home", stage(number), "real", sizes=Sizes(agents=2), env=settings) as cluster,
         closing(connect(cluster.redis_url)) as redis,
     ):
         person = Desk(redis)
@@ -47,7 +50,8 @@ def survives(point: str, action: str, home: Path) -> None:
         for task in tasks:
             own = [line for line in journal.lines() if line.task_id == task.task_id]
             history = person.store.history(task.task_id)
-            assert breaches(task, history, own, max_lost=MAX_LOST) == []
+            found = breaches(task, history, own, max_lost=MAX_LOST)
+            assert [one for one in found if number == "2" or not one.startswith("I8")] == []
             epochs = [entry["epoch"] for entry in history if entry.get("epoch")]
             assert epochs == sorted(epochs), "I12"
         assert task_processes(home / "home") == []
@@ -58,6 +62,6 @@ def _goes_on_without(person: Desk, cluster: Cluster, pid: int) -> bool:
     (task_id,) = person.push_many(["true"])
     person.succeeded(task_id, within=WITHIN)
     frozen = [member for member in cluster.members() if pid in (member.pid, member.body.pid)]
-    if not frozen or frozen[0].role == "scheduler":
+    if not frozen or frozen[0].role != "agent":
         return True
     return str(person.redis.hget(person.keys.agent(frozen[0].name), "pid") or "") != str(pid)
