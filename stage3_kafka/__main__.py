@@ -44,7 +44,7 @@ from stage2_zk.scans.stuck import Stuck
 from stage2_zk.scheduler_boot import SchedulerBoot
 from stage2_zk.tenure import Tenure
 from stage2_zk.told import Told
-from stage3_kafka.heart import Heart
+from stage3_kafka.heart import Condition, Heart
 from stage3_kafka.inbox import HeardInbox
 from stage3_kafka.listener import Listener
 from stage3_kafka.load import Load
@@ -88,22 +88,13 @@ def compose_agent(settings: Settings, client: Callable[..., Redis], signals: Sig
         promise=tether.promise,
         also=lambda: presence.proved_until,
     )
-    heart = Heart(
-        bus,
-        (agent, boot, settings.slots),
-        runs,
-        told,
-        report=report,
-        draining=listener.draining,
-        load=Load(tether.pid),
-        every=settings.heartbeat,
-    )
+    condition = Condition(agent, boot, settings.slots, runs, told, report, listener, Load(tether.pid))
     host = Host(
         # Started from first to last, stopped from last to first: while tasks are drained, the lease is
         # renewed, the heart beats, cancels arrive, ends are reported, and what is given all the same is handed back.
         [
             lease,
-            heart,
+            Heart(bus, condition.beat, settings.heartbeat, clock),
             Reporter(runs, report, own.spool, clock, signals.hurry),
             Inherit(own.workplace, own.spool, report),
             listener,
@@ -134,7 +125,7 @@ def compose_scheduler(settings: Settings, client: Callable[..., Redis]) -> Sched
 
     def duties(tenure: Tenure) -> Sequence[Service]:
         live = Live(own.registry, store.leases, clock)
-        pulse = Pulse(bus, store, tenure.by)
+        pulse = Pulse(bus, store, tenure.by, clock)
         choices = Choices(store, live.agents, own.strategies(), settings.strategy, clock, busy=pulse.busy)
         # One consumer, whoever leads: what a leader that died has taken comes to the next one.
         pushed = RedisListQueue(taking, keys, keys.tasks_queue, "leader", ids=own.ids, encode=encode, decode=decode)
@@ -144,12 +135,12 @@ def compose_scheduler(settings: Settings, client: Callable[..., Redis]) -> Sched
             Warm(orders, agents=live.agents),
             Lost(store, own.registry, tenure, agents=live.agents),
             Stuck(store, orders, tenure, spare=pulse.may_have),
-            Inventory(store, orders, tenure, pulse),
-            Commands(store, orders, pulse),
+            Inventory(store, orders, tenure, pulse, clock),
+            Commands(store, orders, pulse, clock),
             Overdue(store, tenure, grace=settings.grace),
             Crashing(store, tenure, agents=live.agents, clock=clock),
-            Silent(store, tenure, pulse, agents=live.agents),
-            Janitor(bus, store, agents=live.agents, after=settings.forget),
+            Silent(store, tenure, pulse, agents=live.agents, clock=clock),
+            Janitor(bus, store, agents=live.agents, after=settings.forget, clock=clock),
             Promote(store, tenure.by),
             Purge(store, tenure.by),
             Intake(pushed, store, tenure.by, own.ids),

@@ -1,8 +1,8 @@
 """Pulse: what agents' heartbeats say, as a leader needs it."""
 
-import time
 from collections.abc import Mapping
 
+from common.clock import Clock
 from common.contracts import Beats, Bus, Candidate
 from common.domain.messages import Beat
 from common.domain.task import Task
@@ -25,19 +25,19 @@ class Pulse(Service):
 
     name = "pulse"
 
-    def __init__(self, bus: Bus, store: TaskReader, leader: str) -> None:
-        self._bus, self._store, self._self = bus, store, f"~{leader}"
-        self._boot = str(time.monotonic_ns())
+    def __init__(self, bus: Bus, store: TaskReader, leader: str, clock: Clock) -> None:
+        self._bus, self._store, self._self, self._clock = bus, store, f"~{leader}", clock
+        self._boot = str(clock.monotonic())
         self._beats: Beats | None = None
         self._seen: Mapping[str, tuple[Beat, float]] = {}
-        self._looked = time.monotonic()
+        self._looked = self._clock.monotonic()
         self._applied: Mapping[str, tuple[str, int]] = {}
         self._echo_at, self._echoes = 0.0, 0
 
     def step(self) -> float:
         if self._beats is None:
             self._beats = self._bus.beats()
-        self._seen, self._looked = self._beats.look(LISTEN), time.monotonic()
+        self._seen, self._looked = self._beats.look(LISTEN), self._clock.monotonic()
         self._applied = self._store.last_applied()
         if self._looked >= self._echo_at:
             self._echo_at = self._looked + ECHO_EVERY
@@ -89,7 +89,7 @@ class Pulse(Service):
 
     def _age(self, agent: str) -> float:
         seen = self._seen.get(agent)
-        return seen[1] + time.monotonic() - self._looked if seen else float("inf")
+        return seen[1] + self._clock.monotonic() - self._looked if seen else float("inf")
 
 
 def _echo(name: str, boot: str, number: int) -> Beat:

@@ -1,8 +1,8 @@
 """Commands: cancels and drains reach agents by the bus, again and again until they are done."""
 
-import time
 from itertools import groupby
 
+from common.clock import Clock
 from common.contracts import Dispatches
 from common.domain.messages import Cancel, Drain, Order
 from common.domain.task import Task
@@ -21,12 +21,12 @@ class Commands(Service):
 
     name = "commands"
 
-    def __init__(self, store: TaskStore, dispatches: Dispatches, pulse: Pulse) -> None:
-        self._store, self._dispatches, self._pulse = store, dispatches, pulse
+    def __init__(self, store: TaskStore, dispatches: Dispatches, pulse: Pulse, clock: Clock) -> None:
+        self._store, self._dispatches, self._pulse, self._clock = store, dispatches, pulse, clock
         self._told: dict[tuple[str, int] | str, float] = {}
 
     def step(self) -> float:
-        now = time.monotonic()
+        now = self._clock.monotonic()
         orders = [*self._cancels(now), *self._drains(now)]
         if orders:
             self._dispatches.publish(orders)

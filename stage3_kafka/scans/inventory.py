@@ -1,10 +1,10 @@
 """Inventory: what the store says of an agent and what the agent says it holds must come to the same."""
 
 import logging
-import time
 from collections.abc import Mapping
 from typing import TypeVar
 
+from common.clock import Clock
 from common.contracts import Dispatches
 from common.domain.messages import Beat, Cancel
 from common.domain.status import UNDER_WAY, Answer, Status
@@ -35,16 +35,21 @@ class Inventory(Service):
     name = "inventory"
 
     def __init__(
-        self, store: TaskStore, dispatches: Dispatches, tenure: Tenure, pulse: Pulse, *, settle: float = SETTLE
+        self,
+        store: TaskStore,
+        dispatches: Dispatches,
+        tenure: Tenure,
+        pulse: Pulse,
+        clock: Clock,
     ) -> None:
         self._store, self._dispatches, self._tenure, self._pulse = store, dispatches, tenure, pulse
-        self._settle = settle
+        self._clock = clock
         self._missing: dict[tuple[str, str, str], tuple[float, int]] = {}
         """Agent, boot and task id, since when and from which heartbeat on."""
         self._stray: dict[tuple[str, str, Attempt], tuple[float, int]] = {}
 
     def step(self) -> float:
-        beats = self._pulse.fresh()
+        beats, now = self._pulse.fresh(), self._clock.monotonic()
         by_store = dict(zip(beats, self._store.held_ids(list(beats)), strict=True))
         missing: dict[tuple[str, str, str], Beat] = {}
         stray: dict[tuple[str, str, Attempt], Beat] = {}
@@ -55,9 +60,9 @@ class Inventory(Service):
             for attempt in beat.held:
                 if attempt[0] not in by_store[agent]:
                     stray[agent, beat.boot, attempt] = beat
-        lost = [key for key in _settled(self._missing, missing, self._settle) if self._pulse.told_all(missing[key])]
+        lost = [key for key in _settled(self._missing, missing, now) if self._pulse.told_all(missing[key])]
         self._take_back(lost[:BATCH])
-        self._end(_settled(self._stray, stray, self._settle)[:BATCH])
+        self._end(_settled(self._stray, stray, now)[:BATCH])
         return EVERY
 
     def _take_back(self, suspects: list[tuple[str, str, str]]) -> None:
@@ -103,11 +108,12 @@ class Inventory(Service):
             self._dispatches.publish(orders)
 
 
-def _settled(known: dict[K, tuple[float, int]], now: Mapping[K, Beat], settle: float) -> list[K]:
+def _settled(known: dict[K, tuple[float, int]], found: Mapping[K, Beat], now: float) -> list[K]:
     """Which of what is so now has been so for long enough; `known` is brought up to date."""
-    at = time.monotonic()
-    for gone in set(known) - set(now):
+    for gone in set(known) - set(found):
         del known[gone]
-    for key, beat in now.items():
-        known.setdefault(key, (at, beat.number))
-    return [key for key, beat in now.items() if at - known[key][0] >= settle and beat.number >= known[key][1] + BEATS]
+    for key, beat in found.items():
+        known.setdefault(key, (now, beat.number))
+    return [
+        key for key, beat in found.items() if now - known[key][0] >= SETTLE and beat.number >= known[key][1] + BEATS
+    ]

@@ -1,9 +1,9 @@
 """Silent: an agent that holds its lease and is not heard is of no use to anybody; its boot is ended."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 
+from common.clock import Clock
 from common.contracts import Candidate
 from common.domain.status import Answer
 from common.service import Service
@@ -34,22 +34,22 @@ class Silent(Service):
         pulse: Pulse,
         *,
         agents: Callable[[], Sequence[Candidate]],
-        patience: float = PATIENCE,
+        clock: Clock,
     ) -> None:
         self._store, self._tenure, self._pulse = store, tenure, pulse
-        self._agents, self._patience = agents, patience
+        self._agents, self._clock = agents, clock
         self._since: dict[tuple[str, str], float] = {}
 
     def step(self) -> float:
-        now = time.monotonic()
+        now = self._clock.monotonic()
         silent = {
             (one.agent, one.boot)
             for one in self._agents()
-            if self._pulse.works() and self._pulse.age(one.agent, one.boot) > self._patience
+            if self._pulse.works() and self._pulse.age(one.agent, one.boot) > PATIENCE
         }
         # One that was never heard is counted from when we first looked for it.
         self._since = {place: self._since.get(place, now) for place in silent}
-        for agent, boot in [place for place, since in self._since.items() if now - since > self._patience]:
+        for agent, boot in [place for place, since in self._since.items() if now - since > PATIENCE]:
             answer = self._store.evict(agent, boot, self._tenure.by, self._tenure.epoch)
             self._tenure.heed([answer])
             if answer is Answer.OK:

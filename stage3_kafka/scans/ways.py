@@ -1,9 +1,9 @@
 """Ways: the way to each agent is found when it comes, and removed when it is gone for good."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 
+from common.clock import Clock
 from common.contracts import Bus, Candidate, Orders
 from common.service import Service
 from common.store.tasks import TaskStore
@@ -33,12 +33,14 @@ class Janitor(Service):
 
     name = "janitor"
 
-    def __init__(self, bus: Bus, store: TaskStore, *, agents: Callable[[], Sequence[Candidate]], after: float) -> None:
-        self._bus, self._store, self._agents, self._after = bus, store, agents, after
+    def __init__(
+        self, bus: Bus, store: TaskStore, *, agents: Callable[[], Sequence[Candidate]], after: float, clock: Clock
+    ) -> None:
+        self._bus, self._store, self._agents, self._after, self._clock = bus, store, agents, after, clock
         self._gone: dict[str, float] = {}
 
     def step(self) -> float:
-        there, now = self._bus.destinations(), time.monotonic()
+        there, now = self._bus.destinations(), self._clock.monotonic()
         live = {one.agent for one in self._agents()}
         leases = self._store.leases(there)
         gone = [agent for agent in there if agent not in live and not leases[agent] and not agent.startswith("~")]
