@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from common.bench.figures import Reading, quantile
 from common.bench.floors import BareStore
@@ -21,13 +22,26 @@ LOOK_EVERY = 0.0003
 def latency(place: Place, count: int, told: Told) -> list[Reading]:
     """One task after the other at a steady pace, seen by a client that looks for its end all the time."""
     with rig(place, noops(WARM_UP)) as system:
-        bare = BareStore(system.redis, noops(count))
-        floor = _paced(bare.one, count, lambda *_: None)
+        with _floor(system, count) as bare:
+            floor = _paced(bare, count, lambda *_: None)
         times = _paced(lambda _: _seen(system), count, told)
     return [
         Reading("latency.p50", quantile(times, 0.50), quantile(floor, 0.50), tuple(times)),
         Reading("latency.p99", quantile(times, 0.99), quantile(floor, 0.99)),
     ]
+
+
+@contextmanager
+def _floor(system: Rig, count: int) -> Iterator[Callable[[int], None]]:
+    """What a task must take at least: by the store, or by Kafka where it travels there."""
+    if not system.world.kafka:
+        yield BareStore(system.redis, noops(count)).one
+        return
+    # Only a stage on Kafka pays for loading its client.
+    from common.bench.two_hops import two_hops
+
+    with two_hops(system.world.kafka) as hops:
+        yield hops.one
 
 
 def _seen(system: Rig) -> None:

@@ -19,7 +19,6 @@ from common.lab.worlds import World, private
 from common.store.tasks import BATCH, TaskStore
 from common.transports.redis_client import connect, redis_errors
 
-AGENT = "agent-1"
 BY = "bench"
 WARM_UP = 50
 """Tasks that are run first and not counted: code is imported, scripts are known to the server."""

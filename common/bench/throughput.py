@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from common.bench.figures import Reading
 from common.bench.floors import BareStore
 from common.bench.noop import TYPE, noops
-from common.bench.rig import AGENT, WARM_UP, Place, Rig, Told, rig
+from common.bench.rig import WARM_UP, Place, Rig, Told, rig
 from common.bench.spawning import bare_spawns
 from common.domain.task import Submission
 from common.lab.stages import SERVERS_ONLY
@@ -17,7 +17,7 @@ PROGRAM = "/bin/true"
 
 
 def drain(place: Place, count: int, told: Told) -> list[Reading]:
-    """Submit while the agent is down, then start it: from the first start to the last end."""
+    """Submit while nobody gives tasks out: a scheduler, or the agent itself. From the first start to the last end."""
     with rig(place, noops(WARM_UP), MANY_SLOTS) as system:
         task_ids = _worked_off(system, noops(count), told)
         return [Reading("drain", count / _span(system, task_ids, "startedAt"), count / _bare(system, count).drain())]
@@ -61,10 +61,15 @@ def _program_rate(system: Rig, submission: Submission, count: int, before: int, 
 
 
 def _worked_off(system: Rig, submissions: Sequence[Submission], told: Told) -> list[str]:
-    """Have them submitted while the agent is down, and done by one that has just started."""
-    system.world.fault("stop", AGENT)
+    """Have them submitted while nobody gives tasks out, and worked off once somebody does."""
+    members = system.world.members()
+    givers = [one.name for one in members if one.role == "scheduler"] or [
+        one.name for one in members if one.role == "agent"
+    ]
+    for giver in givers:
+        system.world.fault("stop", giver)
     task_ids = system.submit(submissions)
-    system.world.fault("start", AGENT)
+    system.world.fault("start", givers[0])
     system.await_ended(WARM_UP + len(submissions), told)
     return task_ids
 
