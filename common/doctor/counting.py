@@ -15,8 +15,9 @@ LATE = 600.0
 
 def counted(redis: Redis, keys: Keys, retention: float) -> Iterator[Finding]:
     """All of it; `retention` is in seconds. Raises Unavailable."""
+    queues = (keys.tasks_queue, keys.status_queue, keys.logs_queue)
     for rule, key, what in (
-        (LETTERS, keys.dead_letters(keys.tasks_queue), "that nobody could read"),
+        *((LETTERS, keys.dead_letters(queue), "that nobody could read") for queue in queues),
         (GIVEN_UP, keys.dead, "given up"),
     ):
         with redis_errors():

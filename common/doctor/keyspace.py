@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from common.domain.status import Status
 from common.store.keys import Keys
+from common.transports.redis_bus import MANAGERS
 
 
 class Kind(Enum):
@@ -46,6 +47,15 @@ _GROUP = re.compile(r"([^:]+)(:info)?")
 _PARTS = {None: Kind.TASK, "history": Kind.HISTORY}
 
 
+def _bus(keys: Keys) -> dict[str, str]:
+    """The keys of the bus where that is Redis, with their types."""
+    types: dict[str, str] = {}
+    for queue in (keys.status_queue, keys.logs_queue):
+        types |= dict.fromkeys([queue, keys.dead_letters(queue), keys.moving(queue, MANAGERS)], "list")
+        types |= {keys.held(queue, MANAGERS): "hash", keys.reader(queue): "string"}
+    return types
+
+
 class KeySpace:
     """Reads names under one namespace. Safe to share between threads."""
 
@@ -65,8 +75,10 @@ class KeySpace:
             **dict.fromkeys([keys.all, *map(keys.index, Status), keys.pending, keys.delayed], "zset"),
             **dict.fromkeys([keys.dead, queue, keys.dead_letters(queue), keys.bell], "list"),
             **dict.fromkeys([keys.known_agents, keys.drained], "set"),
-            **dict.fromkeys([keys.quarantined, keys.evicted], "zset"),
+            **dict.fromkeys([keys.quarantined, keys.evicted, keys.cancelling], "zset"),
+            **dict.fromkeys([keys.heartbeats, keys.applied, keys.refused], "hash"),
             keys.epoch: "string",
+            **_bus(keys),
         }
         """The keys of which there is one each, with their types in Redis."""
 

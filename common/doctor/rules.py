@@ -119,7 +119,7 @@ AGENTS = Rule(
 LETTERS = Rule(
     "dead letters",
     "every message could be read",
-    "`dts dlq list` shows them with their reasons; push what was meant again, then DEL the key",
+    "`dts dlq list` shows them with their reasons; `dts dlq replay` sends them again, `dts dlq drop` forgets them",
     verdict=Verdict.WARN,
 )
 GIVEN_UP = Rule(
