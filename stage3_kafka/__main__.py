@@ -158,7 +158,7 @@ def compose_manager(settings: Settings, client: Callable[..., Redis]) -> Manager
     own.serve(
         [
             LogWriter(own.bus.logs(manager), store, manager),
-            Manager(own.bus.status(manager), store, manager),
+            Manager(own.bus.status(manager), store, manager, own.clock),
         ]
     )
     return own

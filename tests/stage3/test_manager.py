@@ -32,7 +32,7 @@ class Office:
         self.queue: MemoryQueue[StatusUpdate] = MemoryQueue(
             self.broker, "m", ids=ids, encode=StatusUpdate.encode, decode=StatusUpdate.decode
         )
-        self.manager = Manager(self.queue, self.store, "manager-1")
+        self.manager = Manager(self.queue, self.store, "manager-1", field.clock)
         self.numbers = iter(range(1, 1000))
 
     def tell(self, *updates: Update, agent: str = "agent-1", boot: str = "b") -> StatusUpdate:
@@ -184,7 +184,7 @@ def test_while_the_store_is_away_nothing_is_settled_and_nothing_skipped(field: F
     office = Office(field)
     tasks = field.given(3)
     store = Away(redis, keys)
-    manager = Manager(office.queue, store, "manager-1")
+    manager = Manager(office.queue, store, "manager-1", field.clock)
     for task_id in tasks:
         office.tell(end(own(task_id)))
     for _ in range(3):
