@@ -14,6 +14,8 @@ from tests.stage1.processes import gone
 
 HELD = 6
 """Tasks that certainly run when an agent is hurt, beside those of the load; each agent has some of them."""
+PROBES = 12
+"""Tasks by which it is seen that all works: some for each agent."""
 WITHIN = 30.0
 """Seconds after which what should happen counts as not happening."""
 
@@ -139,12 +141,44 @@ def _watched(scene: Scene, agent: str, boot: str, pids: Sequence[int]) -> tuple[
     return uptime(), [f"{len(outlived)} processes outlived the lease"] if outlived else []
 
 
+def manager_goes(scene: Scene, kind: str) -> Seen:
+    """Kill a manager, and see when what agents tell is written down again, of all of them."""
+    managers = [member.name for member in scene.cluster.members() if member.role == "manager"]
+    manager = scene.rng.choice(managers)
+    _somewhen(scene)
+    at = scene.desk.redis.time()
+    scene.cluster.member(manager).process.send(signal.SIGKILL)
+    seen = _written(scene, kind, at)
+    until(lambda: scene.cluster.member(manager).state == "dead", WITHIN)
+    scene.cluster.start(manager)
+    return seen
+
+
+def broker_goes(scene: Scene, kind: str) -> Seen:
+    """Kill the broker, start it again, and see when all is as it was."""
+    _somewhen(scene)
+    scene.cluster.fault("kill", "kafka")
+    _somewhen(scene)
+    scene.cluster.start("kafka")
+    return _written(scene, kind, scene.desk.redis.time())
+
+
+def _written(scene: Scene, kind: str, at: tuple[int, int]) -> Seen:
+    """When some tasks that are pushed now are known to have ended: the first of them, and the last."""
+    ids = scene.desk.push_many([scene.journal.task()] * PROBES)
+    ends = [datetime.fromisoformat(task.finished_at).timestamp() for task in scene.desk.succeeded(*ids, within=WITHIN)]
+    since = at[0] + at[1] / 1e6
+    return Seen(kind, min(ends) - since, max(ends) - since, task_ids=ids)
+
+
 def _somewhen(scene: Scene) -> None:
     """A moment that nobody can foresee."""
     moment = uptime() + scene.rng.random() * 0.5
     until(lambda: uptime() >= moment, every=0.001)
 
 
+ON_THE_BUS: Mapping[str, Callable[[Scene, str], Seen]] = {"manager killed": manager_goes, "broker killed": broker_goes}
+"""What can be done beside in a stage that has a bus."""
 BLOWS: Mapping[str, Callable[[Scene, str], Seen]] = {
     "leader killed": leader_goes,
     "leader frozen": leader_goes,
