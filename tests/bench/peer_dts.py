@@ -1,8 +1,10 @@
 """dts beside other task queues: its adapter for the harness that docs/performance.md names.
 
-A variant is a<agents>s<slots>, with a q at its end where the agents log only warnings. Everything else is dts as it
-comes: stage 1's agent, the store's own submit, the executor of SHELL. Each task leaves the harness' record of its
-execution; a no-op stands for a Python function.
+A variant is a<agents>s<slots>, with a q at its end where the agents log only warnings, and t<stage> before it for a
+later stage than the first, as in t3a2s64q: then a scheduler and, from stage 3 on, a task-manager run too. ZooKeeper and
+Kafka are used where DTS_ZOOKEEPER and DTS_KAFKA name them (`eval "$(dts infra env)"`). Everything else is dts as it
+comes: the store's own submit, the executor of SHELL. Each task leaves the harness' record of its execution; a no-op
+stands for a Python function.
 """
 
 import json
@@ -34,20 +36,28 @@ PLAN = {
         ["a1s4", ["noop", "--n", "10000"]],
         ["a2s4", ["noop", "--n", "10000"]],
         ["a2s64q", ["noop", "--n", "20000"]],
+        ["t2a2s64q", ["noop", "--n", "20000"]],
+        ["t3a2s64q", ["noop", "--n", "20000"]],
     ],
     "bulk": [["a2s64q", ["noop", "--n", "20000", "--bulk"]]],
     "stream": [["a2s64q", ["stream", "--n", "20000", "--bulk"]]],
     "aof": [["a2s64q", ["noop", "--n", "20000"]]],
     "argv": [["a1s4", ["argv", "--n", "2000"]], ["a2s4q", ["argv", "--n", "2000"]]],
     "shell": [["a1s4", ["shell", "--n", "2000"]], ["a2s4q", ["shell", "--n", "2000"]]],
-    "latency": [["a1s4", ["latency", "--n", "1000", "--own", "200"]]],
+    "latency": [
+        ["a1s4", ["latency", "--n", "1000", "--own", "200"]],
+        ["t2a2s4", ["latency", "--n", "1000", "--own", "200"]],
+        ["t3a2s4", ["latency", "--n", "1000", "--own", "200"]],
+    ],
     # Nobody takes over from an agent of stage 1 that is killed: its own tasks wait until it is back.
     "kill": [["a1s4", ["kill", "--n", "500", "--timeout", "60"]]],
 }
 COMMANDS: dict[str, str | list[str]] = {"argv": ["/bin/true"], "shell": "/bin/true"}
 
-_variant = re.fullmatch(r"a(\d+)s(\d+)(q?)", bodies.VARIANT)
-AGENTS, SLOTS, QUIET = (int(_variant[1]), int(_variant[2]), bool(_variant[3])) if _variant else (1, 4, False)
+_variant = re.fullmatch(r"(?:t(\d))?a(\d+)s(\d+)(q?)", bodies.VARIANT)
+AGENTS, SLOTS, QUIET = (int(_variant[2]), int(_variant[3]), bool(_variant[4])) if _variant else (1, 4, False)
+STAGE = int(_variant[1] or 1) if _variant else 1
+PACKAGES = {1: "stage1_mvp", 2: "stage2_zk", 3: "stage3_kafka"}
 # The agents inherit this from the harness, which imports this module before it starts them.
 os.environ |= {
     "DTS_REDIS_URL": bodies.URL,
@@ -83,11 +93,13 @@ class RECORDED:
 
 
 def bench_nodes() -> list[list[list[str]]]:
-    return [[_agent(number)] for number in range(AGENTS)]
+    others = [_role("scheduler", 0)] if STAGE > 1 else []
+    others += [_role("manager", 0)] if STAGE > 2 else []
+    return [*([others] if others else []), *([_role("agent", number)] for number in range(AGENTS))]
 
 
 def kill_node(number: int) -> list[list[str]]:
-    return [_agent(number)]
+    return [_role("agent", number)]
 
 
 def submit(kind: str, *args: Any) -> str:
@@ -116,8 +128,8 @@ def stuck(redis: Redis) -> dict[str, int]:
     return {"pending": redis.zcard(keys.pending), "running": redis.zcard(keys.index(Status.RUNNING))}
 
 
-def _agent(number: int) -> list[str]:
-    return ["python", "-m", "stage1_mvp", "agent", "--id", f"agent-{number}"]
+def _role(role: str, number: int) -> list[str]:
+    return ["python", "-m", PACKAGES[STAGE], role, "--id", f"{role}-{number}"]
 
 
 def _submission(kind: str, args: Sequence[Any]) -> Submission:

@@ -11,7 +11,7 @@ from tests.servers import ServerAt
 
 BODIES = """
 import os, time
-URL, VARIANT = os.environ["PEER_REDIS_URL"], "a1s3q"
+URL, VARIANT = os.environ["PEER_REDIS_URL"], os.environ["PEER_VARIANT"]
 def record(i, start, end):
     with open(os.environ["PEER_LOG"], "a") as log:
         print(i, end >= start, file=log)
@@ -29,8 +29,8 @@ import os, subprocess, sys
 import peer_dts
 from redis import Redis
 raw = Redis.from_url(os.environ["PEER_REDIS_URL"])
-(node,) = peer_dts.bench_nodes()
-agents = [subprocess.Popen([sys.executable, *command[1:]]) for command in node]
+commands = [command for node in peer_dts.bench_nodes() for command in node]
+agents = [subprocess.Popen([sys.executable, *command[1:]]) for command in commands]
 try:
     handles = [*peer_dts.submit_many("noop", [(7,), (8,)]), peer_dts.submit("sleep", 9, 0.01)]
     handles += [peer_dts.submit("argv", 10), peer_dts.submit("shell", 11)]
@@ -54,15 +54,19 @@ def harness(tmp_path: Path, shared_servers: Callable[[str], ServerAt]) -> dict[s
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": f"{tmp_path}:{Path(__file__).parent}",
         "PEER_REDIS_URL": server.url,
+        "PEER_VARIANT": "a1s3q",
         "PEER_LOG": str(tmp_path / "log"),
         "TMPDIR": str(tmp_path),
     }
 
 
-def test_every_kind_of_task_runs_is_recorded_and_gives_its_value_back(harness: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("variant", ["a1s3q", "t2a1s3q", "t3a1s3q"])
+def test_every_kind_of_task_runs_is_recorded_and_gives_its_value_back(
+    variant: str, harness: dict[str, str], tmp_path: Path
+) -> None:
     said = subprocess.run(
         [sys.executable, "-c", CLIENT],
-        env=harness,
+        env=harness | {"PEER_VARIANT": variant},
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -77,7 +81,7 @@ def test_every_variant_of_the_plan_can_be_had(harness: dict[str, str], tmp_path:
     check = (
         "import bodies, peer_dts, re\n"
         "rows = [row for rows in peer_dts.PLAN.values() for row in rows]\n"
-        "print(bool(rows) and all(re.fullmatch(r'a\\d+s\\d+q?', variant) for variant, _ in rows))"
+        "print(bool(rows) and all(re.fullmatch(r'(t[23])?a\\d+s\\d+q?', variant) for variant, _ in rows))"
     )
     said = subprocess.run(
         [sys.executable, "-c", check],
