@@ -27,6 +27,7 @@ class Fields(NamedTuple):
     request_id: str
     created_at: str
     updated_at: str
+    cancel_requested: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class Looker:
         """The facts about these, in the order asked for."""
         keys = self._keys
         own = [key for task_id in task_ids for key in (keys.task(task_id), keys.history(task_id))]
-        answers = self._scripts.call("look", BY, [keys.all, keys.pending, keys.delayed, keys.agent(""), *own], task_ids)
+        shared = [keys.all, keys.pending, keys.delayed, keys.agent(""), keys.cancelling]
+        answers = self._scripts.call("look", BY, [*shared, *own], task_ids)
         return [
             Facts(task_id, kind, Fields(*fields), frozenset(places), frozenset(expiring))
             for task_id, (kind, fields, places, expiring) in zip(task_ids, answers, strict=True)
@@ -80,7 +82,7 @@ class Looker:
             own += [task, keys.history(facts.task_id), keys.request(said.request_id) if said.request_id else task]
             args += [facts.task_id, said.status, said.updated_at, said.request_id]
             args += [_ms(said.created_at), _ms(said.updated_at)]
-        shared = [keys.all, keys.pending, keys.delayed, keys.bell, keys.agent("")]
+        shared = [keys.all, keys.pending, keys.delayed, keys.bell, keys.agent(""), keys.cancelling]
         answers = self._scripts.call("mend", BY, [*shared, *own], args)
         return ["; ".join(done) for done in answers]
 

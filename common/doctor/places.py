@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from common.doctor.facts import Facts
-from common.doctor.rules import EXPIRY, GHOSTS, HASHES, HOLDINGS, INDEXES, QUEUES, Finding
+from common.doctor.rules import CANCELS, EXPIRY, GHOSTS, HASHES, HOLDINGS, INDEXES, QUEUES, Finding
 from common.domain.status import UNDER_WAY, Status
 from common.store.keys import Keys
 
@@ -22,6 +22,7 @@ def misplaced(facts: Facts, keys: Keys) -> Iterator[Finding]:
         yield from _in_indexes(facts, facts.status, keys)
         yield from _in_queues(facts, facts.status, keys)
         yield from _with_agent(facts, facts.status, keys)
+        yield from _to_be_cancelled(facts, facts.status, keys)
     if facts.expiring:
         yield Finding(EXPIRY, facts.task_id, f"has a TTL: {_list(facts.expiring)}")
 
@@ -50,6 +51,14 @@ def _with_agent(facts: Facts, status: Status, keys: Keys) -> Iterator[Finding]:
     if (status in UNDER_WAY) != (held in facts.places):
         where = "and in" if held in facts.places else "and not in"
         yield Finding(HOLDINGS, facts.task_id, f"{status}, {where} {held}")
+
+
+def _to_be_cancelled(facts: Facts, status: Status, keys: Keys) -> Iterator[Finding]:
+    asked = facts.fields.cancel_requested == "1"
+    if (status is Status.RUNNING and asked) != (keys.cancelling in facts.places):
+        where = "and in" if keys.cancelling in facts.places else "and not in"
+        word = "somebody" if asked else "nobody"
+        yield Finding(CANCELS, facts.task_id, f"{status}, {word} asked to cancel it, {where} {keys.cancelling}")
 
 
 def _list(names: frozenset[str] | set[str]) -> str:

@@ -41,6 +41,12 @@ HOLDINGS = Rule(
     "a task that stands there wrongly counts against what its agent may be given",
     repair="sets its places right by its hash",
 )
+CANCELS = Rule(
+    "cancels",
+    "running tasks that somebody asked to cancel stand in tasks:cancelling, and no others",
+    "one that is missing there runs on, for its agent is not told again to end it",
+    repair="sets its places right by its hash",
+)
 GHOSTS = Rule(
     "ghosts",
     "indexes and queues name only tasks that there are",
@@ -136,7 +142,7 @@ FOREIGN = Rule(
 )
 
 RULES = (
-    *(INDEXES, QUEUES, HOLDINGS, GHOSTS, EXPIRY, HASHES, HISTORIES, LEFTOVERS, REQUESTS, KINDS),
+    *(INDEXES, QUEUES, HOLDINGS, CANCELS, GHOSTS, EXPIRY, HASHES, HISTORIES, LEFTOVERS, REQUESTS, KINDS),
     *(LEASES, ENDLESS, HELD, OVERDUE, AGENTS, RETENTION, LETTERS, GIVEN_UP, FOREIGN),
 )
 """In the order in which they are shown."""
