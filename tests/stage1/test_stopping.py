@@ -17,7 +17,7 @@ from tests.stage1.desk import Desk
 from tests.stage1.processes import gone
 
 SOON = 2.5
-LEASE = Settings().lease
+LEASE = Settings.load({}).lease
 """Seconds in which an agent that has nothing to wait for is gone; on an idle machine it takes one."""
 
 
