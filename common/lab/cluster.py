@@ -33,6 +33,8 @@ from common.settings import PREFIX
 
 STOP_MARGIN = 10.0
 """Seconds that a member may take to stop beside those in which its tasks may end."""
+TOO_LITTLE = 1_048_576
+"""Bytes of free disk with which no server starts."""
 Told = Callable[[str], None]
 
 
@@ -317,7 +319,7 @@ class Cluster:
     def _start_failed(self, what: str, name: str) -> StartFailed:
         # Where the home is gone, somebody took the cluster down while it started: that is the better news.
         self._home.read()
-        return StartFailed(what, launch.log_tail(self._home.log(name)))
+        return StartFailed(f"{what}{_full_disk(self._home.data / name)}", launch.log_tail(self._home.log(name)))
 
     def _reap(self) -> None:
         """Let go of children that have ended, so that they don't stay zombies while we live."""
@@ -335,6 +337,14 @@ def _named(state: State, name: str) -> Member:
 def _taken(servers: Sequence[Member]) -> list[int]:
     """Those of their ports on which others listen, where they themselves don't any more."""
     return [port for server in servers for port in server.ports if not is_free(port)]
+
+
+def _full_disk(folder: Path) -> str:
+    """Words on the disk where a member keeps its data, if that is full; parts of them may be links to others."""
+    for place in (folder, *folder.iterdir()):
+        if place.is_dir() and shutil.disk_usage(place).free < TOO_LITTLE:
+            return f": the disk is full on which {place} is"
+    return ""
 
 
 def _refuse_running(member: Member) -> None:

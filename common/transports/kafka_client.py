@@ -114,14 +114,14 @@ class KafkaLink:
             for thread in threads:
                 thread.join(CONNECT_WITHIN)
 
-    def consumer(self, group: str | None = None, session: float = 10.0) -> KafkaConsumer:
+    def consumer(self, group: str | None = None, session: float = 10.0) -> "Consumer":
         """A new consumer, to be closed by the caller and used by one thread. Raises Unavailable.
 
         `group` says where positions are kept and who shares partitions; a member silent for `session` seconds loses
         its own to the others.
         """
         with kafka_errors():
-            return KafkaConsumer(
+            return Consumer(
                 bootstrap_servers=self._servers,
                 client_id=self._name,
                 group_id=group,
@@ -233,6 +233,19 @@ class _Producer(KafkaProducer):  # type: ignore[misc]  # kafka-python has no typ
         self._closed = True
 
 
+class Consumer(KafkaConsumer):  # type: ignore[misc]  # kafka-python has no types
+    """One that can say whether it hears anything: a poll brings nothing, too, where nobody is there."""
+
+    @property
+    def in_touch(self) -> bool:
+        """Whether it is connected to any broker now."""
+        nodes = [broker.node_id for broker in self._client.cluster.brokers()]
+        if self._coordinator is not None:
+            # All that a member of a group talks to that has no partitions.
+            nodes.append(self._coordinator.coordinator_id)
+        return any(self._client.connected(node) for node in nodes)
+
+
 @contextmanager
 def kafka_errors() -> Iterator[None]:
     """Turn what kafka-python raises into dts' own errors."""
@@ -242,7 +255,7 @@ def kafka_errors() -> Iterator[None]:
         raise _translated(error) from error
 
 
-def end_of(consumer: KafkaConsumer, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+def end_of(consumer: Consumer, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
     """The offset after the last message of each partition. Raises Unavailable."""
     with kafka_errors():
         found: Mapping[TopicPartition, int] = consumer.end_offsets(
@@ -259,7 +272,7 @@ _REFUSED = (
     kafka_error.InvalidSessionTimeoutError,
     kafka_error.PolicyViolationError,
 )
-_DOUBTFUL = (kafka_error.KafkaStorageError, kafka_error.RequestTimedOutError, kafka_error.NotEnoughReplicasError)
+_DOUBTFUL = (kafka_error.RequestTimedOutError, kafka_error.NotEnoughReplicasError)
 
 
 def _translated(error: KafkaError) -> Exception:
@@ -267,6 +280,8 @@ def _translated(error: KafkaError) -> Exception:
         return BadMessage(f"the message is too large for Kafka: {_words(error)}")
     if isinstance(error, _REFUSED):
         return Unready(f"Kafka refuses it: {_words(error)}")
+    if isinstance(error, kafka_error.KafkaStorageError):
+        return Unanswered(f"Kafka did not confirm: a broker's disk is full or broken; make room: {_words(error)}")
     if isinstance(error, _DOUBTFUL):
         return Unanswered(f"Kafka did not confirm: {_words(error)}")
     return Unavailable(f"Kafka is away: {_words(error)}")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka import OffsetAndMetadata, TopicPartition
 
 from common.contracts import Message
 from common.domain.errors import BadMessage, Unavailable
-from common.transports.kafka_client import ANSWER_WITHIN, KafkaLink, Topic, end_of, kafka_errors
+from common.transports.kafka_client import ANSWER_WITHIN, Consumer, KafkaLink, Topic, end_of, kafka_errors
 
 T = TypeVar("T")
 log = logging.getLogger("dts.queue")
@@ -59,7 +59,7 @@ class KafkaQueue(Generic[T]):
         self._decode = form.decode
         self._shared, self._session = shared, session
         self._dead = Topic(f"{topic.name}.dlq", 1, KEPT_DEAD_LETTERS)
-        self._consumer: KafkaConsumer | None = None
+        self._consumer: Consumer | None = None
         self._bodies: dict[str, bytes] = {}
         """What `take` has returned and nobody has settled: message id -> body as it was sent."""
         self._taken: dict[TopicPartition, int] = {}
@@ -68,6 +68,8 @@ class KafkaQueue(Generic[T]):
         """The offset up to which all is settled, as the group's place says."""
         self._skipped: dict[TopicPartition, set[int]] = {}
         """Settled ones beyond that place."""
+        self._in_touch = False
+        """Whether the consumer ever was: it may still be about to."""
         self.rejected = 0
 
     def put(self, bodies: Iterable[T]) -> None:
@@ -85,7 +87,7 @@ class KafkaQueue(Generic[T]):
         """Fix the place where reading begins; later calls do nothing. Raises Unavailable."""
         self._opened()
 
-    def _opened(self) -> KafkaConsumer:
+    def _opened(self) -> Consumer:
         if self._consumer is not None:
             return self._consumer
         self._link.make([self._topic])
@@ -106,6 +108,7 @@ class KafkaQueue(Generic[T]):
             if not polled and timeout < GLANCE and self._left(consumer):
                 # What stands there is taken also by who will not wait: it only has to come over.
                 polled = consumer.poll(int(ANSWER_WITHIN * 1000), max_records=limit)
+        self._notice(consumer, brought=bool(polled))
         messages: list[Message[T]] = []
         unreadable: list[tuple[TopicPartition, int, bytes, str]] = []
         for partition, records in polled.items():
@@ -157,7 +160,7 @@ class KafkaQueue(Generic[T]):
             self._consumer.close(autocommit=False, timeout_ms=int(ANSWER_WITHIN * 500))
             self._consumer = None
 
-    def _place(self, consumer: KafkaConsumer) -> None:
+    def _place(self, consumer: Consumer) -> None:
         if self._shared:
             consumer.subscribe([self._topic.name])
             return
@@ -179,7 +182,14 @@ class KafkaQueue(Generic[T]):
             if consumer.position(partition, timeout_ms=within) is None:
                 raise Unavailable(f"Kafka is away: it does not say where {self._topic.name} begins")
 
-    def _left(self, consumer: KafkaConsumer) -> bool:
+    def _notice(self, consumer: Consumer, *, brought: bool) -> None:
+        """Raises Unavailable where we were in touch with Kafka and are no more: to be told nothing is no news then."""
+        if brought or consumer.in_touch:
+            self._in_touch = True
+        elif self._in_touch:
+            raise Unavailable("Kafka is away: no broker is connected")
+
+    def _left(self, consumer: Consumer) -> bool:
         """Whether something stands there that was not taken yet."""
         ours: Collection[TopicPartition] = consumer.assignment()
         ends = end_of(consumer, ours) if ours else {}
@@ -211,7 +221,7 @@ class KafkaQueue(Generic[T]):
             with kafka_errors():
                 self._commit(self._opened(), {place: self._settled.get(place, 0) for place, _ in places})
 
-    def _commit(self, consumer: KafkaConsumer, places: Mapping[TopicPartition, int]) -> None:
+    def _commit(self, consumer: Consumer, places: Mapping[TopicPartition, int]) -> None:
         offsets = {}
         for place, at in places.items():
             gone = self._skipped.setdefault(place, set())
