@@ -75,8 +75,9 @@ class KafkaBus:
         self._link.remove([self._inbox(agent).name for agent in agents])
 
     def traffic(self) -> Sequence[Traffic]:
-        groups = [f"{self._prefix}{MANAGERS}", f"{self._prefix}{MANAGERS}-logs"]
-        return traffic(self._link, [f"{self._prefix}{name}" for name in (DISPATCH, STATUS, LOGS, HEARTBEATS)], groups)
+        topics = [f"{self._prefix}{name}" for name in (DISPATCH, STATUS, LOGS, HEARTBEATS)]
+        group = f"{self._prefix}{MANAGERS}"
+        return traffic(self._link, topics, {self._status.name: group, self._logs.name: f"{group}-logs"})
 
     def close(self) -> None:
         for queue in self._given:

@@ -9,10 +9,11 @@ from common.contracts import Traffic
 from common.transports.kafka_client import KafkaLink
 
 
-def traffic(link: KafkaLink, topics: Sequence[str], groups: Sequence[str]) -> list[Traffic]:
-    """What has been sent to those topics, and what waits there for those groups; of dead letters all that are kept.
+def traffic(link: KafkaLink, topics: Sequence[str], readers: Mapping[str, str]) -> list[Traffic]:
+    """What has been sent to those topics, and what waits there for the groups that read them; of dead letters all.
 
-    A topic stands also for those whose names go on after a dot. Raises Unavailable.
+    A topic stands also for those whose names go on after a dot; `readers` says which group reads a topic, where one
+    does. Raises Unavailable.
     """
     with link.admin() as admin:
         places = [
@@ -22,12 +23,12 @@ def traffic(link: KafkaLink, topics: Sequence[str], groups: Sequence[str]) -> li
             for part in found["partitions"]
         ]
         ends, begins = _offsets(admin, places, OffsetSpec.LATEST), _offsets(admin, places, OffsetSpec.EARLIEST)
-        offsets = admin.list_group_offsets(dict.fromkeys(groups)) if places else {}
+        offsets = admin.list_group_offsets(dict.fromkeys(readers.values())) if places else {}
     read = {place: said.offset for known in offsets.values() for place, said in known.items() if said.offset >= 0}
-    awaited = {place.topic for place in read}
 
     def waiting(place: TopicPartition) -> int:
-        if place.topic in awaited:
+        if place.topic in readers:
+            # Of a group that has settled nothing yet all of it waits.
             return max(0, ends[place] - int(read.get(place, begins[place])))
         return ends[place] - begins[place] if place.topic.endswith(".dlq") else 0
 

@@ -18,9 +18,6 @@ from redis import Redis
 from common.cli.console import table
 from common.clock import SystemClock
 from common.domain.ids import Ids
-from common.domain.messages import StatusUpdate
-from common.domain.reports import Finished, Held, LogChunk
-from common.domain.result import success
 from common.domain.status import Status
 from common.domain.task import Submission
 from common.lab.cluster import Cluster
@@ -29,13 +26,13 @@ from common.lab.profile import Profile
 from common.lab.stages import stage
 from common.lab.until import until
 from common.store.leases import Leases
-from common.store.tasks import Assignment, TaskStore
+from common.store.tasks import TaskStore
 from common.transports.kafka_bus import KafkaBus, status_topic
 from common.transports.kafka_client import KafkaLink
 from common.transports.redis_client import connect
 from stage3_kafka.manager import Manager
+from tests.stage3.backlog import TYPE, make_backlog
 
-TYPE = "NOOP"
 TOGETHER = 20
 """Updates in one message."""
 EPOCH = 7
@@ -53,22 +50,13 @@ def place() -> Iterator[tuple[Cluster, Redis]]:
 def backlog(count: int) -> tuple[float, float]:
     """Updates a second: applied by one manager, and only taken over by a bare poll of the same topic."""
     with place() as (cluster, redis):
-        store, ids, clock = TaskStore(redis), Ids(SystemClock()), SystemClock()
+        store, clock = TaskStore(redis), SystemClock()
         link = KafkaLink(cluster.environment["DTS_KAFKA"], "costs")
         bus = KafkaBus(link, "", 10.0)
-        agent = "agent-1"
-        assert Leases(redis, store.keys).take(agent, "b", 3600, {})
-        status = bus.status()
-        for first in range(0, count, 1000):
-            bodies = [Submission.of(content="x", type=TYPE) for _ in range(min(1000, count - first))]
-            tasks = [one.task_id for one in store.submit(bodies, "costs", ids)]
-            store.assign([Assignment(task_id, agent, "b") for task_id in tasks], "leader", EPOCH)
-            held = [Held(task_id, 1, agent, "b") for task_id in tasks]
-            ends = [Finished(one, success(), LogChunk(one, 0, ""), 0.01) for one in held]
-            for at in range(0, len(ends), TOGETHER):
-                # As of several agents, so that all partitions have some.
-                status.put([StatusUpdate(f"{agent}.{at % 7}", "b", first + at + 1, ends[at : at + TOGETHER])])
-        bare = _bare(link, count // TOGETHER)
+        leases = Leases(redis, store.keys)
+        made = make_backlog(store, leases, bus.status(), count, together=TOGETHER, epoch=EPOCH, starts=False)
+        count = len(made.tasks)
+        bare = _bare(link, made.messages)
         queue = bus.status("manager-1")
         manager = Manager(queue, store, "manager-1", clock)
         # From the first ones on: to join a group takes its time, and is no work.
