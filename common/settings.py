@@ -44,6 +44,11 @@ class Settings(BaseModel):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
         description="the task-manager's id; two live managers never share one",
     )
+    api: str = Field(
+        default_factory=lambda: socket.gethostname() or "api",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="the task-api's id, as logs and histories name it",
+    )
     slots: int = Field(
         default_factory=lambda: 2 * (os.cpu_count() or 1), ge=1, le=10_000, description="tasks an agent runs at once"
     )
@@ -92,6 +97,31 @@ class Settings(BaseModel):
     cgroups: Literal["auto", "off"] = Field(
         "auto", description="off keeps no task in a control group of its own; auto does where this machine allows it"
     )
+    rpc_listen: str = Field(
+        "127.0.0.1:0", description="where a task-manager answers RPC calls; port 0 takes a free one"
+    )
+    rpc_advertise: str = Field(
+        "", description="how others reach that, like manager-1.internal:7000; as it listens where unset"
+    )
+    rpc_secret: str = Field(
+        "", repr=False, description="what managers, task-apis and agents prove to each other that they know; no default"
+    )
+    rpc_timeout: float = Field(5.0, gt=0, le=600, description="how long an answer to an RPC call may take")
+    api_listen: str = Field("127.0.0.1:8080", description="where the REST API is served; port 0 takes a free one")
+    api_url: str = Field("", description="where clients find the API, like http://127.0.0.1:8080")
+    api_token: str = Field("", repr=False, description="the token with which a client asks the API")
+    api_tokens: Path | None = Field(
+        None,
+        description="file of the tokens that the API takes (`dts token new` writes it); read again when it changes",
+    )
+    api_threads: int = Field(32, ge=1, le=1000, description="requests that one API process serves at once")
+    api_body: ByteSize = Field(
+        ByteSize(8_388_608), ge=1024, description="how large the body of a request may be, like 8MiB"
+    )
+    api_rate: float = Field(0.0, ge=0, description="requests a second that one token may make; no limit if 0")
+    api_origins: tuple[str, ...] = Field(
+        (), description="origins of pages that may call the API from a browser, comma separated; none if unset"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
 
     @classmethod
@@ -124,7 +154,7 @@ def _lookup(environ: Mapping[str, str], name: str) -> str | None:
 
 
 def _parsed(name: str, text: str) -> Any:
-    if name == "env_passthrough":
+    if name in ("env_passthrough", "api_origins"):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if name == "labels" and not text.lstrip().startswith("{"):
         return _pairs(text)

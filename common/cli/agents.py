@@ -1,7 +1,7 @@
 """`dts agent list`, `drain`, `resume`: who runs tasks, and who may be given new ones."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -51,9 +51,10 @@ def list_agents(ctx: click.Context, as_json: bool, redis_url: str | None) -> Non
     """
     from common.cli.console import document, note, on_terminal, table
     from common.cli.where import backend
+    from common.documents import agent_documents
 
     with backend(ctx, redis_url) as place:
-        found = _agents(place)
+        found = agent_documents(place.store)
     if as_json:
         document({"agents": found})
     elif found or not on_terminal():
@@ -97,22 +98,6 @@ def resume(ctx: click.Context, agents: Sequence[str], redis_url: str | None) -> 
     Exit codes: 0 resumed · 3 no such agent was ever here · 5 no server
     """
     _each(ctx, redis_url, agents, lambda place, one: place.store.resume(one, BY), "resumed")
-
-
-def _agents(place: "Backend") -> list[dict[str, Any]]:
-    store = place.store
-    names = store.agents()
-    leases, shut = store.leases(names), store.shut()
-    return [
-        {
-            "agent": name,
-            "state": (shut.get(name) or "live") if leases[name] else "gone",
-            "holds": held,
-            "slots": int(leases[name]["slots"]) if leases[name].get("slots", "").isdecimal() else None,
-            **{field: leases[name].get(field) for field in ("host", "pid", "boot")},
-        }
-        for name, held in zip(names, store.held(names), strict=True)
-    ]
 
 
 def _each(

@@ -149,9 +149,9 @@ def _tell(place: "Backend", submitted: "Submitted", *, as_json: bool) -> None:
 def _watch(place: "Backend", submitted: "Submitted", *, follow: bool, as_json: bool) -> int:
     """Wait for the task's end and print what it printed, or all of it as a document; returns the exit code."""
     from common.cli.console import document, note
-    from common.cli.task_view import task_document
     from common.cli.waiting import follow_output, print_output, task_goes_on, tell_end, wait_for_end
     from common.cli.watching import Watcher
+    from common.documents import task_document
 
     watcher = Watcher(place.store, place.clock, submitted.task_id)
     with task_goes_on(submitted.task_id):

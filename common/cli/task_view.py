@@ -1,4 +1,4 @@
-"""How a task is shown: as a JSON document, as a row of a list, as details, as a timeline."""
+"""How a task is shown: as a row of a list, as details, as a timeline."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,36 +6,11 @@ from typing import Any
 
 from common.cli.console import Cell, status_cell
 from common.cli.times import ago, between, span
+from common.documents import task_document
 from common.domain.task import Task
 
 ROW = ("task id", "status", "name", "type", "attempt", "agent", "created", "took")
 TIMELINE = ("when", "act", "from", "to", "attempt", "by", "more")
-
-
-def task_document(task: Task) -> dict[str, Any]:
-    """The task as programs read it: the names of its hash, null where there is nothing yet."""
-    result = task.result
-    return {
-        "taskId": task.task_id,
-        "status": task.status,
-        **task.spec.model_dump(by_alias=True),
-        "attempt": task.attempt,
-        "agent": task.agent or None,
-        "boot": task.boot or None,
-        "failures": task.failures,
-        "lost": task.lost,
-        "cancelRequested": task.cancel_requested,
-        "requestId": task.request_id or None,
-        "result": result.output if result else None,
-        "exitCode": result.exit_code if result else None,
-        "reason": result.reason if result else None,
-        "error": result.error or None if result else None,
-        "outputBytes": result.output_bytes if result else None,
-        "createdAt": task.created_at,
-        "updatedAt": task.updated_at,
-        "startedAt": task.started_at or None,
-        "finishedAt": task.finished_at or None,
-    }
 
 
 def task_row(task: Task, now: float) -> Sequence[Cell | str]:

@@ -54,10 +54,11 @@ def get(ctx: click.Context, task_id: str, history: bool, explain: bool, as_json:
     Exit codes: 0 shown, whatever its status · 3 there is no such task · 5 no server
     """
     from common.cli.console import details, document, say, table
-    from common.cli.explaining import decision_details, decision_of
+    from common.cli.explaining import decision_details
     from common.cli.failures import NotFound
-    from common.cli.task_view import TIMELINE, history_rows, task_details, task_document
+    from common.cli.task_view import TIMELINE, history_rows, task_details
     from common.cli.where import backend
+    from common.documents import decision_of, task_document
 
     with backend(ctx, redis_url) as place:
         task = place.store.get(task_id)
@@ -101,8 +102,9 @@ def list_tasks(ctx: click.Context, /, **options: Any) -> None:
     """
     from common.cli.console import document, note, on_terminal, table
     from common.cli.paging import page_of
-    from common.cli.task_view import ROW, task_document, task_row
+    from common.cli.task_view import ROW, task_row
     from common.cli.where import backend
+    from common.documents import task_document
 
     with backend(ctx, options["redis_url"]) as place:
         page = page_of(place.store, options["statuses"], options["limit"], options["cursor"])
