@@ -65,7 +65,7 @@ class TaskService(Protocol):
         """Up to `limit` bytes of what that attempt printed, from byte `offset` on."""
         ...
 
-    def list(self, query: Query, limit: int, cursor: str) -> Listed:
+    def find(self, query: Query, limit: int, cursor: str) -> Listed:
         """Tasks that meet the query. A page may hold less than `limit`, or none, and still have a next one: then more
         were looked at than a request may cost. Raises InvalidTask where the cursor is none of ours.
         """
