@@ -6,8 +6,10 @@ curl POST /api/v1/tasks  →  task-api  → RPC →  a task-manager  →  task:<
                             task:<id> SUCCESS  ←  a task-manager  ←  task-status-update-topic  ←  agent
 """
 
+import json
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -17,6 +19,9 @@ from redis import Redis
 from common import running
 from common.domain.errors import DtsError
 from common.registries.choose import registry_of
+from common.rpc.envelope import arguments_of
+from common.rpc.line import Line
+from common.rpc.providers import TASK_MANAGER
 from common.rpc.server import RpcServer
 from common.running import Signals
 from common.service import Host, Service
@@ -58,8 +63,11 @@ from stage3_kafka.scans.commands import Commands
 from stage3_kafka.scans.inventory import Inventory
 from stage3_kafka.scans.silent import Silent
 from stage3_kafka.scans.ways import Janitor, Warm
+from stage4_api.api.app import create_app
+from stage4_api.api.server import ApiServer
+from stage4_api.api_boot import ApiBoot
 from stage4_api.gate import GatedInbox
-from stage4_api.manager_service import SERVICE, RemoteGate, methods
+from stage4_api.manager_service import RemoteGate, methods
 from stage4_api.managers import Managers
 from stage4_api.provider import Provider
 from stage4_api.store_service import StoreService
@@ -165,16 +173,23 @@ def compose_manager(settings: Settings, client: Callable[..., Redis]) -> Manager
     own = ManagerBoot(settings, client)
     store, manager = own.store(own.connected()), settings.manager
     answers = methods(StoreService(store, own.ids), store)
-    rpc = RpcServer(settings.rpc_listen, settings.rpc_secret, SERVICE, answers, own.clock)
+    rpc = RpcServer(settings.rpc_listen, settings.rpc_secret, TASK_MANAGER, answers, own.clock)
     own.serve(
         [
             LogWriter(own.bus.logs(manager), store, manager),
             Manager(own.bus.status(manager), store, manager, own.clock, gated=True),
             rpc,
             # Last: it is found when it answers, and not found any more before it stops answering.
-            Provider(own.registry, SERVICE, settings.rpc_advertise or rpc.address, manager, own.ids.new()),
+            Provider(own.registry, TASK_MANAGER, settings.rpc_advertise or rpc.address, manager, own.ids.new()),
         ]
     )
+    return own
+
+
+def compose_api(settings: Settings, client: Callable[..., Redis]) -> ApiBoot:
+    """Wire one task-api; `client` as above, for a registry that is in Redis."""
+    own = ApiBoot(settings, client)
+    own.serve(ApiServer(create_app(own.service, settings, own.clock, own.ids, ready=own.ready), settings))
     return own
 
 
@@ -264,6 +279,46 @@ def manager(**flags: Any) -> None:
       DTS_REDIS_URL=redis://127.0.0.1:6379/0 python -m stage4_api manager --id manager-1
     """
     _be("manager", compose_manager, **flags)
+
+
+@main.command()
+@click.option("--id", "api", help="The task-api's id, as logs and histories name it.  [default: the host's name]")
+@click.option("--listen", "api_listen", help="Where it serves.  [default: $DTS_API_LISTEN, else 127.0.0.1:8080]")
+@_SERVERS[0]
+@_SERVERS[1]
+@_SERVERS[3]
+def api(**flags: Any) -> None:
+    """Run a task-api: the REST API, for which it asks the task-managers. Run several behind any balancer.
+
+    It lets in whoever has a token of the file DTS_API_TOKENS (`dts token new` makes one), or DTS_API_TOKEN itself.
+    Without either everybody on this machine is let in, and it serves nobody else. GET /docs shows what it can.
+
+    SIGTERM or Ctrl-C stops it: what it has begun is answered first.
+
+    \b
+      DTS_REDIS_URL=redis://127.0.0.1:6379/0 python -m stage4_api api --listen 127.0.0.1:8080
+    """
+    _be("api", compose_api, **flags)
+
+
+@main.command()
+@click.argument("address", metavar="HOST:PORT")
+@click.argument("method")
+@click.argument("arguments", default="{}", metavar="[JSON]")
+def ask(address: str, method: str, arguments: str) -> None:
+    """Call METHOD of the task-manager at HOST:PORT as task-api does, and print what it answers: for learners.
+
+    \b
+      python -m stage4_api ask 127.0.0.1:7001 counts
+      python -m stage4_api ask 127.0.0.1:7001 tasks '{"tasks": ["report-1"]}'
+    """
+    try:
+        settings = Settings.load()
+        said = arguments_of(arguments.encode())
+        with closing(Line(address, settings.rpc_secret, TASK_MANAGER, settings.rpc_timeout)) as line:
+            click.echo(json.dumps(line.call(method, said, settings.rpc_timeout), ensure_ascii=False, indent=2))
+    except DtsError as error:
+        raise click.ClickException(str(error)) from error
 
 
 if __name__ == "__main__":

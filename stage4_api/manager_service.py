@@ -17,8 +17,6 @@ from common.store.reading import LogPage
 from common.store.tasks import Attempt, Submitted, TaskStore
 from stage4_api.task_service import Document, Listed, Standing, TaskService
 
-SERVICE = "task-manager"
-"""Its name in the registry."""
 Said = Mapping[str, Any]
 """The arguments of a call."""
 

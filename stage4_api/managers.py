@@ -7,9 +7,8 @@ from common.contracts import Registry
 from common.domain.errors import BadSetting
 from common.rpc.caller import Caller
 from common.rpc.line import Line
-from common.rpc.providers import Providers
+from common.rpc.providers import TASK_MANAGER, Providers
 from common.settings import Settings
-from stage4_api.manager_service import SERVICE
 
 
 class Managers(Caller):
@@ -18,9 +17,9 @@ class Managers(Caller):
     def __init__(self, settings: Settings, registry: Registry, clock: Clock) -> None:
         if not settings.rpc_secret:
             raise BadSetting("DTS_RPC_SECRET: is not set; it has to be the one that the task-managers know")
-        self._providers_found = Providers(registry, SERVICE)
+        self._providers_found = Providers(registry, TASK_MANAGER)
         within = settings.rpc_timeout
-        dial = partial(Line, secret=settings.rpc_secret, service=SERVICE, patience=within)
+        dial = partial(Line, secret=settings.rpc_secret, service=TASK_MANAGER, patience=within)
         super().__init__(self._providers_found, dial, within, clock)
 
     def close(self) -> None:

@@ -10,6 +10,8 @@ from urllib.parse import quote, unquote
 from common.contracts import Info, Registration, Registry
 
 SCHEME = "rpc://"
+TASK_MANAGER = "task-manager"
+"""The service of task-managers."""
 
 log = logging.getLogger("dts.rpc")
 
