@@ -50,11 +50,13 @@ class StoreService:
             return self._oldest(query, limit, cursor)
         status = query.statuses[0] if len(query.statuses) == 1 else None
         found: list[Document] = []
-        for _ in range(LOOKED_AT // PAGE):
+        looked = 0
+        while True:
             page = self._store.page(status, min(limit - len(found), PAGE), cursor)
             found += [task_document(task) for task in page.tasks if _meets(task, query)]
             cursor = page.next_cursor
-            if not cursor or len(found) >= limit:
+            looked += len(page.tasks)
+            if not cursor or len(found) >= limit or looked >= LOOKED_AT:
                 break
         return Listed(found, cursor)
 

@@ -62,7 +62,7 @@ class TaskService(Protocol):
         ...
 
     def log(self, task_id: str, attempt: int, offset: int, limit: int) -> LogPage:
-        """Up to `limit` bytes of what that attempt printed, from byte `offset` on."""
+        """Up to `limit` bytes of what that attempt printed, from byte `offset` on; one below 0 counts from the end."""
         ...
 
     def find(self, query: Query, limit: int, cursor: str) -> Listed:

@@ -19,6 +19,8 @@ from common.transports.redis_client import redis_errors
 
 log = logging.getLogger(__name__)
 
+_CONTINUATION = bytes(range(0x80, 0xC0))
+"""What stands within a character of UTF-8, never at its beginning."""
 Hash = dict[str, str] | Exception
 """A task's fields, none where it does not exist; or why they can't be had."""
 
@@ -92,11 +94,20 @@ class TaskReader:
             return dict(zip(Status, pipe.execute(), strict=True))
 
     def read_log(self, task_id: str, attempt: int, offset: int = 0, limit: int = 65_536) -> LogPage:
-        """Up to `limit` bytes of the attempt's log from byte `offset` on; never half a character at the end."""
+        """Up to `limit` bytes of the attempt's log from byte `offset` on; never half a character at the end.
+
+        An `offset` below 0 counts from the end of what there is.
+        """
+        key, tail = self.keys.log(task_id, attempt), offset < 0
         with redis_errors():
+            offset = max(0, self._redis.strlen(key) + offset) if tail else offset
             # At least one character of the widest, so that every page gets on.
-            text = self._redis.getrange(self.keys.log(task_id, attempt), offset, offset + max(limit, 4) - 1)
+            text = self._redis.getrange(key, offset, offset + max(limit, 4) - 1)
         raw = str(text).encode(errors="surrogateescape")
+        if tail and offset:
+            # It may begin within a character.
+            begun = raw.lstrip(_CONTINUATION)
+            offset, raw = offset + len(raw) - len(begun), begun
         decoder = getincrementaldecoder("utf-8")("replace")
         whole = decoder.decode(raw)
         half, _ = decoder.getstate()

@@ -1,0 +1,37 @@
+"""What the handlers of requests work with."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from common.clock import Clock
+from common.domain.errors import Unanswered
+from common.domain.ids import Ids
+from stage4_api.api.follower import Follower
+from stage4_api.task_service import TaskService
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Shared by all requests of one process; safe to use from many threads."""
+
+    service: TaskService
+    follower: Follower
+    clock: Clock
+    ids: Ids
+    ready: Callable[[], str]
+    """'' or why this process can't serve now."""
+    streams: threading.BoundedSemaphore
+    """One for each request that may hold its connection open to wait for something."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+def surely(act: Callable[[], T]) -> T:
+    """Do what may be repeated, and repeat it once where its answer was lost. Raises Unanswered, Unavailable."""
+    try:
+        return act()
+    except Unanswered:
+        return act()
