@@ -6,10 +6,8 @@ curl POST /api/v1/tasks  →  task-api  → RPC →  a task-manager  →  task:<
                             task:<id> SUCCESS  ←  a task-manager  ←  task-status-update-topic  ←  agent
 """
 
-import json
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -19,8 +17,6 @@ from redis import Redis
 from common import running
 from common.domain.errors import DtsError
 from common.registries.choose import registry_of
-from common.rpc.envelope import arguments_of
-from common.rpc.line import Line
 from common.rpc.providers import TASK_MANAGER
 from common.rpc.server import RpcServer
 from common.running import Signals
@@ -66,6 +62,7 @@ from stage3_kafka.scans.ways import Janitor, Warm
 from stage4_api.api.app import create_app
 from stage4_api.api.server import ApiServer
 from stage4_api.api_boot import ApiBoot
+from stage4_api.ask import ask
 from stage4_api.gate import GatedInbox
 from stage4_api.manager_service import RemoteGate, methods
 from stage4_api.managers import Managers
@@ -301,25 +298,7 @@ def api(**flags: Any) -> None:
     _be("api", compose_api, **flags)
 
 
-@main.command()
-@click.argument("address", metavar="HOST:PORT")
-@click.argument("method")
-@click.argument("arguments", default="{}", metavar="[JSON]")
-def ask(address: str, method: str, arguments: str) -> None:
-    """Call METHOD of the task-manager at HOST:PORT as task-api does, and print what it answers: for learners.
-
-    \b
-      python -m stage4_api ask 127.0.0.1:7001 counts
-      python -m stage4_api ask 127.0.0.1:7001 tasks '{"tasks": ["report-1"]}'
-    """
-    try:
-        settings = Settings.load()
-        said = arguments_of(arguments.encode())
-        with closing(Line(address, settings.rpc_secret, TASK_MANAGER, settings.rpc_timeout)) as line:
-            click.echo(json.dumps(line.call(method, said, settings.rpc_timeout), ensure_ascii=False, indent=2))
-    except DtsError as error:
-        raise click.ClickException(str(error)) from error
-
+main.add_command(ask)
 
 if __name__ == "__main__":
     main(prog_name="python -m stage4_api")
