@@ -64,6 +64,7 @@ class Api(Flask):
 
 def create_app(service: TaskService, settings: Settings, clock: Clock, ids: Ids, *, ready: Callable[[], str]) -> Api:
     """The API of that service. `ready` says '', or why this process can't serve now. It starts no thread yet."""
+    access = Access(settings, clock)
     app = Api("dts.api", static_folder=None)
     app.desk = Desk(
         service,
@@ -73,10 +74,9 @@ def create_app(service: TaskService, settings: Settings, clock: Clock, ids: Ids,
         ready,
         threading.BoundedSemaphore(settings.api_threads * STREAMS_FOR_THREAD),
         # Made when it is first asked for: it takes longer than all the rest of a start.
-        cache(partial(openapi, ROUTES)),
+        cache(partial(openapi, ROUTES, tokens=not access.open)),
     )
     app.url_map.strict_slashes, app.url_map.merge_slashes = True, False
-    access = Access(settings, clock)
     for route in ROUTES:
         _add(app, route, access, settings)
     _dress(app, access)

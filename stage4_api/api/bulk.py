@@ -87,15 +87,16 @@ def _each(
 
 def _chosen(desk: Desk, chosen: models.Chosen) -> tuple[Sequence[str], str]:
     """The ids that are meant, and where to go on."""
-    ids, wanted = chosen.task_ids, chosen.filter
-    if ids is not None and wanted is None:
-        return ids, ""
-    if ids is not None or wanted is None:
+    given = chosen.model_fields_set & {"task_ids", "filter"}
+    if len(given) != 1:
         raise Problem(INVALID_BODY, "give either taskIds or filter")
-    if not wanted.model_fields_set:
+    if "task_ids" in given:
+        return chosen.task_ids, ""
+    query = chosen.filter.query()
+    if query == models.Filter().query():
         raise Problem(INVALID_BODY, "filter: must say something; an empty one would mean every task there is")
     try:
-        listed = desk.service.find(wanted.query(), chosen.limit, chosen.cursor)
+        listed = desk.service.find(query, chosen.limit, chosen.cursor)
     except InvalidTask as error:
         raise Problem(INVALID_BODY, str(error)) from error
     return [task["taskId"] for task in listed.tasks], listed.next_cursor

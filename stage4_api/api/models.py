@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 from common.domain.query import Query
@@ -263,25 +263,19 @@ class Described(BaseModel):
 class Batch(Document):
     """Tasks to be submitted, each on its own."""
 
-    tasks: Annotated[
-        list[Any],
-        Field(min_length=1, max_length=LARGEST_BULK),
-        WithJsonSchema(
-            {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": LARGEST_BULK,
-                "items": {"$ref": "#/components/schemas/Submission"},
-            }
-        ),
-    ]
+    tasks: Annotated[list[Any], Field(min_length=1, max_length=LARGEST_BULK)] = Field(
+        # Anything else is answered as well, by itself.
+        json_schema_extra={"items": {"anyOf": [{"$ref": "#/components/schemas/Submission"}, {}]}}
+    )
 
 
 class Chosen(Document):
     """Tasks by their ids, or by a filter; with a filter `limit` and `cursor` go on where an answer ended."""
 
-    task_ids: Annotated[list[TaskId], Field(min_length=1, max_length=LARGEST_BULK)] | None = None
-    filter: Filter | None = None
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["taskIds"]}, {"required": ["filter"]}]})
+
+    task_ids: list[TaskId] = Field(default_factory=list, min_length=1, max_length=LARGEST_BULK)
+    filter: Filter = Field(default_factory=Filter)
     limit: int = Field(LARGEST_BULK, ge=1, le=LARGEST_BULK)
     cursor: str = Field("", max_length=300)
 

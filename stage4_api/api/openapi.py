@@ -28,8 +28,8 @@ requestId) is stored and will reach exactly one final status: SUCCESS, FAILED or
 (RFC 9457); programs compare their `code`."""
 
 
-def openapi(routes: Sequence[Route]) -> dict[str, Any]:
-    """The whole document."""
+def openapi(routes: Sequence[Route], *, tokens: bool) -> dict[str, Any]:
+    """The whole document; `tokens` says whether they are asked for."""
     definitions = _schemas(routes)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -43,8 +43,7 @@ def openapi(routes: Sequence[Route]) -> dict[str, Any]:
             "schemas": definitions,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
-        # Open where the operator has made no tokens.
-        "security": [{"token": []}, {}],
+        "security": [{"token": []}] if tokens else [],
         "x-problems": [
             {"code": kind.code, "status": kind.status, "title": kind.title} for kind in problems.KINDS.values()
         ],
@@ -65,7 +64,7 @@ def _operation(route: Route) -> dict[str, Any]:
         schema = {"$ref": REF.format(model=route.body.model.__name__)}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     if not route.role:
-        operation["security"] = [{}]
+        operation["security"] = []
     return operation
 
 
@@ -128,6 +127,10 @@ def _problem(kinds: Sequence[Kind]) -> dict[str, Any]:
     headers = _common()
     if any(kind in problems.RETRY_AFTER for kind in kinds):
         headers["Retry-After"] = _header("seconds after which asking again may help")
+    if problems.UNAUTHENTICATED in kinds:
+        headers["WWW-Authenticate"] = _header("how to be let in")
+    if kinds[0].status == 405:
+        headers["Allow"] = _header("what can be done here")
     return {
         "description": "; ".join(f"{kind.code}: {kind.title}" for kind in kinds),
         "headers": headers,
