@@ -164,11 +164,10 @@ def append_token(path: Path, token: Token) -> None:
     """
     try:
         text = path.read_text() if path.exists() else ""
-        if any(known.name == token.name for known in read_tokens(path)[0] if text):
-            raise BadSetting(
-                f"{path} has a token named {token.name!r} already; remove it first, or choose another name"
-            )
-        _write(path, f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{token.line()}\n")
+        known = read_tokens(path)[0] if text else []
+        if any(one.name == token.name for one in known):
+            raise BadSetting(f"{path} has a token named {token.name!r} already; remove it, or choose another name")
+        _write(path, f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}{token.line()}\n")
     except OSError as error:
         raise _unusable(path, error) from error
 

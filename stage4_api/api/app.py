@@ -4,7 +4,8 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import cache, partial
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -13,10 +14,11 @@ from common.clock import Clock
 from common.domain.errors import DtsError
 from common.domain.ids import Ids
 from common.settings import Settings
-from stage4_api.api import problems, system, tasks
+from stage4_api.api import agents, bulk, docs, output, problems, story, system, tasks
 from stage4_api.api.access import Access
 from stage4_api.api.desk import Desk
 from stage4_api.api.follower import Follower
+from stage4_api.api.openapi import openapi
 from stage4_api.api.problems import CONTENT_TYPE, Problem, problem_of
 from stage4_api.api.routes import Asked, Reply, Route, body_of, path_of, query_of
 from stage4_api.api.wire import encoded, has_already, tag_of
@@ -36,7 +38,17 @@ HEADERS = {
     "Cache-Control": "no-cache, private",
 }
 """On every answer that does not say otherwise."""
-ROUTES: Sequence[Route] = [*tasks.ROUTES, *system.ROUTES]
+ASKED_WITH = "Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer, X-Request-Id"
+ANSWERED_WITH = "Allow, ETag, Location, Preference-Applied, Retry-After, X-Request-Id"
+ROUTES: Sequence[Route] = [
+    *tasks.ROUTES,
+    *output.ROUTES,
+    *story.ROUTES,
+    *bulk.ROUTES,
+    *agents.ROUTES,
+    *docs.ROUTES,
+    *system.ROUTES,
+]
 
 
 class Api(Flask):
@@ -52,6 +64,7 @@ class Api(Flask):
 
 def create_app(service: TaskService, settings: Settings, clock: Clock, ids: Ids, *, ready: Callable[[], str]) -> Api:
     """The API of that service. `ready` says '', or why this process can't serve now. It starts no thread yet."""
+    access = Access(settings, clock)
     app = Api("dts.api", static_folder=None)
     app.desk = Desk(
         service,
@@ -60,12 +73,14 @@ def create_app(service: TaskService, settings: Settings, clock: Clock, ids: Ids,
         ids,
         ready,
         threading.BoundedSemaphore(settings.api_threads * STREAMS_FOR_THREAD),
+        # Made when it is first asked for: it takes longer than all the rest of a start.
+        cache(partial(openapi, ROUTES, tokens=not access.open)),
     )
     app.url_map.strict_slashes, app.url_map.merge_slashes = True, False
-    access = Access(settings, clock)
     for route in ROUTES:
         _add(app, route, access, settings)
     _dress(app, access)
+    _let_pages_ask(app, frozenset(settings.api_origins))
     _answer_errors(app)
     return app
 
@@ -110,6 +125,33 @@ def _dress(app: Api, access: Access) -> None:
         if log.isEnabledFor(logging.DEBUG):
             spent = 1000 * (time.perf_counter() - g.begun)
             log.debug("%s %s %d %.1f ms %s", request.method, request.path, response.status_code, spent, g.request_id)
+        return response
+
+
+def _let_pages_ask(app: Api, origins: Collection[str]) -> None:
+    """CORS: which pages of others a browser lets ask; and what OPTIONS answers, which nobody needs a token for."""
+
+    @app.before_request
+    def options() -> Response | None:
+        methods = getattr(request.routing_exception, "valid_methods", None)
+        if request.method != "OPTIONS" or not methods:
+            return None
+        allowed = ", ".join(sorted({*methods, "OPTIONS"}))
+        response = Response(status=204, headers={"Allow": allowed})
+        if request.headers.get("Origin") in origins:
+            response.headers["Access-Control-Allow-Methods"] = allowed
+            response.headers["Access-Control-Allow-Headers"] = ASKED_WITH
+            response.headers["Access-Control-Max-Age"] = "600"
+        return response
+
+    @app.after_request
+    def allow(response: Response) -> Response:
+        if origins:
+            response.headers.add("Vary", "Origin")
+        origin = request.headers.get("Origin")
+        if origin in origins:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = ANSWERED_WITH
         return response
 
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from common.clock import Clock
 from common.domain.errors import Unanswered
@@ -26,6 +26,8 @@ class Desk:
     """'' or why this process can't serve now."""
     streams: threading.BoundedSemaphore
     """One for each request that may hold its connection open to wait for something."""
+    described: Callable[[], dict[str, Any]]
+    """The OpenAPI document."""
     stopping: threading.Event = field(default_factory=threading.Event)
 
 

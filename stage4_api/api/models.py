@@ -1,21 +1,20 @@
 """What goes over the wire beside the task itself, as the OpenAPI document shows it."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 from common.domain.query import Query
 from common.domain.result import Reason
 from common.domain.status import Status
+from common.domain.task import Submission as Submission  # noqa: PLC0414  a batch is made of them
 from common.domain.task import TaskId, TaskSpec
 from stage4_api.api.routes import Document
 
 LARGEST_PAGE = 1000
 LARGEST_BULK = 1000
 LARGEST_LOG = 1_048_576
-NUMBER = r"^(0|[1-9][0-9]{0,11})$"
 
 
 def _number(text: Any) -> Any:
@@ -26,7 +25,7 @@ def _number(text: Any) -> Any:
     return text
 
 
-Number = Annotated[int, BeforeValidator(_number)]
+IN_DIGITS = BeforeValidator(_number)
 
 
 class Problem(BaseModel):
@@ -117,7 +116,7 @@ class Listing(BaseModel):
         (), description="with all of these tags, each as key:value"
     )
     order: Literal["newest", "oldest"] = Field("newest", description="by when they were made")
-    limit: Annotated[Number, Field(ge=1, le=LARGEST_PAGE)] = Field(50, description="at most so many")
+    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE), IN_DIGITS] = Field(50, description="at most so many")
     cursor: str = Field("", max_length=300, description="nextCursor of the page before")
 
     def query(self) -> Query:
@@ -147,7 +146,7 @@ class ReadTask(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    logs: Annotated[Number, Field(ge=0, le=LARGEST_LOG)] = Field(
+    logs: Annotated[int, Field(ge=0, le=LARGEST_LOG), IN_DIGITS] = Field(
         0, description="so many bytes of the end of the latest attempt's output are in the answer"
     )
 
@@ -157,9 +156,11 @@ class ReadLog(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    attempt: Annotated[Number, Field(ge=0, le=1_000_000)] = Field(0, description="of this attempt; 0: the latest one")
-    offset: Annotated[Number, Field(ge=0, le=10**11)] = Field(0, description="from this byte on")
-    limit: Annotated[Number, Field(ge=1, le=LARGEST_LOG)] = Field(65_536, description="about so many bytes")
+    attempt: Annotated[int, Field(ge=0, le=1_000_000), IN_DIGITS] = Field(
+        0, description="of this attempt; 0: the latest one"
+    )
+    offset: Annotated[int, Field(ge=0, le=10**11), IN_DIGITS] = Field(0, description="from this byte on")
+    limit: Annotated[int, Field(ge=1, le=LARGEST_LOG), IN_DIGITS] = Field(65_536, description="about so many bytes")
 
 
 class StreamLog(BaseModel):
@@ -167,8 +168,10 @@ class StreamLog(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    attempt: Annotated[Number, Field(ge=0, le=1_000_000)] = Field(0, description="with this attempt; 0: the latest one")
-    offset: Annotated[Number, Field(ge=0, le=10**11)] = Field(0, description="with this byte of it")
+    attempt: Annotated[int, Field(ge=0, le=1_000_000), IN_DIGITS] = Field(
+        0, description="with this attempt; 0: the latest one"
+    )
+    offset: Annotated[int, Field(ge=0, le=10**11), IN_DIGITS] = Field(0, description="with this byte of it")
 
 
 class LogPart(Document):
@@ -249,28 +252,30 @@ class Health(Document):
     status: Literal["ok"]
 
 
+class Described(BaseModel):
+    """An OpenAPI 3.1 document."""
+
+    model_config = ConfigDict(extra="allow")
+
+    openapi: str
+
+
 class Batch(Document):
     """Tasks to be submitted, each on its own."""
 
-    tasks: Annotated[
-        list[Any],
-        Field(min_length=1, max_length=LARGEST_BULK),
-        WithJsonSchema(
-            {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": LARGEST_BULK,
-                "items": {"$ref": "#/components/schemas/Submission"},
-            }
-        ),
-    ]
+    tasks: Annotated[list[Any], Field(min_length=1, max_length=LARGEST_BULK)] = Field(
+        # Anything else is answered as well, by itself.
+        json_schema_extra={"items": {"anyOf": [{"$ref": "#/components/schemas/Submission"}, {}]}}
+    )
 
 
 class Chosen(Document):
     """Tasks by their ids, or by a filter; with a filter `limit` and `cursor` go on where an answer ended."""
 
-    task_ids: Annotated[list[TaskId], Field(min_length=1, max_length=LARGEST_BULK)] | None = None
-    filter: Filter | None = None
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["taskIds"]}, {"required": ["filter"]}]})
+
+    task_ids: list[TaskId] = Field(default_factory=list, min_length=1, max_length=LARGEST_BULK)
+    filter: Filter = Field(default_factory=Filter)
     limit: int = Field(LARGEST_BULK, ge=1, le=LARGEST_BULK)
     cursor: str = Field("", max_length=300)
 
@@ -290,7 +295,3 @@ class Results(Document):
 
     results: list[Item]
     next_cursor: str | None = None
-
-
-Wire = Mapping[str, Any]
-"""What a handler makes of these: a JSON object."""

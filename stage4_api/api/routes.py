@@ -106,11 +106,19 @@ class Route:
     body: Body | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     """Request headers that change the answer, and what they are for."""
+    named: str = ""
+    about: str = ""
+    """Where the handler's own name and docstring don't say it."""
 
     @property
     def name(self) -> str:
         """Of the operation; camelCase."""
-        return to_camel(self.handler.__name__)
+        return self.named or to_camel(self.handler.__name__)
+
+    @property
+    def text(self) -> str:
+        """What it does, for people."""
+        return self.about or " ".join((self.handler.__doc__ or "").split())
 
     @property
     def parameters(self) -> Sequence[str]:

@@ -174,3 +174,11 @@ def test_half_a_character_at_the_end_waits_for_the_other_half(redis: Redis, life
     assert (page.text, page.next_offset) == ("ok", 2)
     redis.append(f"task:{task_id}:log:1", "🙂".encode()[-1:])
     assert life.store.read_log(task_id, 1, page.next_offset).text == "🙂"
+
+
+def test_the_end_of_a_log_is_read_without_half_a_character_at_its_beginning(life: Life) -> None:
+    task_id = life.running()
+    write(life, task_id, 0, "日🙂ok")
+    for size, text, offset in ((2, "ok", 7), (5, "ok", 7), (6, "🙂ok", 3), (9, "日🙂ok", 0), (100, "日🙂ok", 0)):
+        page = life.store.read_log(task_id, 1, -size, 100)
+        assert (page.text, page.offset, page.next_offset) == (text, offset, 9)
