@@ -1,6 +1,7 @@
 """Who is let in: by token and role, at what rate, and, where there are no tokens, from where."""
 
 import ipaddress
+import re
 import threading
 from urllib.parse import urlsplit
 
@@ -35,10 +36,10 @@ class Access:
         """
         if not self.open:
             return
-        if not is_local(urlsplit(f"//{headers.get('Host', 'localhost')}").hostname):
+        if not is_local(_host_of(headers.get("Host", "localhost"))):
             raise Problem(FOREIGN_CALLER, "there are no tokens, so only requests to this machine's own name are served")
         origin = headers.get("Origin")
-        if origin and origin not in self._origins and not is_local(urlsplit(origin).hostname):
+        if origin and origin not in self._origins and not is_local(_host_of(re.sub("^https?://", "", origin))):
             raise Problem(FOREIGN_CALLER, f"there are no tokens, so pages of {origin[:100]!r} are not served")
 
     def admit(self, headers: Headers, role: Role, address: str) -> str:
@@ -85,16 +86,20 @@ class Rates:
             raise Problem(RATE_LIMITED, f"{self._rate:g} requests a second are served", retry_after=wait)
 
 
-def is_local(host: str | None) -> bool:
+def is_local(host: str) -> bool:
     """Whether that name can only mean this machine."""
-    if not host:
-        return False
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _host_of(text: str) -> str:
+    """The host of host:port; '' where it is anything else."""
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]*)?", text)
+    return (found[1] or found[2]).lower() if found else ""
 
 
 def address_of(settings: Settings) -> tuple[str, int]:

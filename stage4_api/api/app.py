@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cache, partial
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from common.clock import Clock
 from common.domain.errors import DtsError
@@ -114,8 +114,8 @@ def _dress(app: Api, access: Access) -> None:
         g.begun = time.perf_counter()
         access.check_caller(request.headers)
         raw = request.environ.get("RAW_URI", "").partition("?")[0]
-        if re.search(r"%(2f|5c|[01][0-9a-f]|7f)", raw, re.IGNORECASE):
-            raise Problem(problems.BAD_PATH, "no name in it has such a character")
+        if raw.startswith("//") or re.search(r"%(2f|5c|[01][0-9a-f]|7f)", raw, re.IGNORECASE):
+            raise Problem(problems.BAD_PATH, "it begins with two slashes, or has an escaped slash or control character")
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -182,13 +182,23 @@ def _answer_errors(app: Api) -> None:
 
 
 def _body(route: Route, largest: int) -> bytes:
-    request.max_content_length = largest
+    # One more: of a body whose length was not told, what is beyond the limit would silently be cut off.
+    request.max_content_length = largest + 1
     if route.body and request.mimetype != "application/json":
         raise Problem(problems.UNSUPPORTED_MEDIA_TYPE, "send the header `Content-Type: application/json`")
     try:
-        return request.get_data(cache=False)
+        raw = request.get_data(cache=False)
+    except ClientDisconnected:
+        raise Problem(problems.BAD_REQUEST, "the body did not arrive whole, and in time") from None
     except RequestEntityTooLarge:
-        raise Problem(problems.TOO_LARGE, f"at most {largest:,} bytes are taken here") from None
+        raise _too_large(largest) from None
+    if len(raw) > largest:
+        raise _too_large(largest)
+    return raw
+
+
+def _too_large(largest: int) -> Problem:
+    return Problem(problems.TOO_LARGE, f"at most {largest:,} bytes are taken here")
 
 
 def _response(reply: Reply) -> Response:

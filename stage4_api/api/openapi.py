@@ -14,7 +14,7 @@ from stage4_api.api.routes import IN_PATH, Answered, NoQuery, Route
 
 REF = "#/components/schemas/{model}"
 EVERYWHERE = (
-    *(problems.BAD_REQUEST, problems.BAD_PATH, problems.BAD_QUERY, problems.FOREIGN_CALLER, problems.TOO_SLOW),
+    *(problems.BAD_REQUEST, problems.BAD_PATH, problems.BAD_QUERY, problems.FOREIGN_CALLER),
     *(problems.URI_TOO_LONG, problems.HEADERS_TOO_LARGE, problems.INTERNAL),
 )
 """What any request may be answered with."""

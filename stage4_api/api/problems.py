@@ -32,7 +32,7 @@ def _kind(code: str, status: int, title: str) -> Kind:
 
 
 BAD_REQUEST = _kind("BAD_REQUEST", 400, "The request can't be understood")
-BAD_PATH = _kind("BAD_PATH", 400, "The path has an escaped slash or control character in it")
+BAD_PATH = _kind("BAD_PATH", 400, "The path is written in a way that could mean another one")
 BAD_QUERY = _kind("BAD_QUERY", 400, "A query parameter is unknown or can't be used")
 BAD_HEADER = _kind("BAD_HEADER", 400, "A header can't be used")
 NOT_JSON = _kind("NOT_JSON", 400, "The body is not JSON")
@@ -42,7 +42,6 @@ FORBIDDEN = _kind("FORBIDDEN", 403, "The token's role does not allow this")
 FOREIGN_CALLER = _kind("FOREIGN_CALLER", 403, "Without tokens only this machine itself is served")
 NOT_FOUND = _kind("NOT_FOUND", 404, "There is no such thing")
 METHOD_NOT_ALLOWED = _kind("METHOD_NOT_ALLOWED", 405, "This can't be done here")
-TOO_SLOW = _kind("TOO_SLOW", 408, "The request took too long to arrive")
 ID_TAKEN = _kind("ID_TAKEN", 409, "The taskId or requestId belongs to a task with another body")
 ALREADY_FINAL = _kind("ALREADY_FINAL", 409, "The task has ended already")
 NOT_FINAL = _kind("NOT_FINAL", 409, "The task has not ended yet")
@@ -66,7 +65,6 @@ BY_STATUS = {
     400: BAD_REQUEST,
     404: NOT_FOUND,
     405: METHOD_NOT_ALLOWED,
-    408: TOO_SLOW,
     413: TOO_LARGE,
     414: URI_TOO_LONG,
     415: UNSUPPORTED_MEDIA_TYPE,

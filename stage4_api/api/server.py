@@ -5,17 +5,21 @@ several of them are several processes (docs/adr/0016). What is different here fr
 `_Worker` and `_Connection`.
 """
 
+import contextlib
 import errno
 import logging
 import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from common.domain.errors import BadSetting
@@ -34,6 +38,8 @@ SEND_WITHIN = 10.0
 """Seconds for each piece of an answer to be taken."""
 STOP_WITHIN = 5.0
 """Seconds for requests in hand when it is stopped; who waits for something is answered at once."""
+REST_WHEN_FULL = 0.1
+"""Seconds between two tries where no more connections can be opened."""
 CONNECTIONS = 2000
 BACKLOG = 1024
 
@@ -76,6 +82,7 @@ class ApiServer(Service):
         if self._worker and self._thread:
             self._worker.stop()
             self._thread.join(STOP_WITHIN + 3)
+        self._listener.cut()
         self._listener.close()
 
 
@@ -94,10 +101,22 @@ def _listen(settings: Settings) -> "_Listener":
 
 
 class _Listener(socket.socket):
+    def __init__(self, family: int, kind: int) -> None:
+        super().__init__(family, kind)
+        self._open: WeakSet[_Connection] = WeakSet()
+
     def accept(self) -> tuple[socket.socket, Any]:
-        connection, address = super().accept()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return _Connection(connection.family, connection.type, connection.proto, connection.detach()), address
+        given, address = super().accept()
+        given.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = _Connection(given.family, given.type, given.proto, given.detach())
+        self._open.add(connection)
+        return connection, address
+
+    def cut(self) -> None:
+        """End what is left: a process can't exit while a thread of the pool waits for a client."""
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Connection(socket.socket):
@@ -145,11 +164,16 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         config.set("keepalive", 15)
         config.set("graceful_timeout", int(STOP_WITHIN))
         super().__init__(0, os.getppid(), [listener], _Wsgi(app), 0, config, _Logger(config))
+        self._refused, self._ended = threading.Event(), threading.Event()
 
     def run(self) -> None:
         try:
             super().run()
         finally:
+            self.method_queue = _NoLoop()
+            self._ended.set()
+            for left in (*self.pending_conns, *self.keepalived_conns):
+                left.close()
             self.tmp.close()
 
     def stop(self) -> None:
@@ -168,9 +192,13 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def accept(self, listener: Any) -> None:
         try:
             super().accept(listener)
+            self._refused.clear()
         except OSError as error:
             # Out of file handles, most likely: those who wait are served when some are given back.
-            log.warning("can't take a connection: %s", error.strerror)
+            if not self._refused.is_set():
+                log.warning("no connections can be taken for now: %s", error.strerror)
+            self._refused.set()
+            self._ended.wait(REST_WHEN_FULL)
 
     def handle(self, conn: Any) -> Any:
         kept = super().handle(conn)
@@ -194,17 +222,40 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _status_of(error: Exception) -> int:
-    names = {"LimitRequestLine": 414, "LimitRequestHeaders": 431}
-    known = type(error).__module__ == "gunicorn.http.errors"
-    return names.get(type(error).__name__, 400) if known else 500
+    known = {LimitRequestLine: 414, LimitRequestHeaders: 431}
+    return known.get(type(error), 400) if isinstance(error, ParseException) else 500
+
+
+class _NoLoop:
+    """Where threads of the pool leave a connection whose request they have ended after the loop did."""
+
+    def defer(self, _callback: Any, *args: Any) -> None:
+        for connection in args[:1]:
+            connection.close()
 
 
 class _Wsgi:
     def __init__(self, app: Api) -> None:
         self._app = app
 
-    def wsgi(self) -> Api:
-        return self._app
+    def wsgi(self) -> Callable[..., Any]:
+        return self._serve
+
+    def _serve(self, environ: dict[str, Any], start_response: Any) -> Any:
+        environ["wsgi.input"] = _Body(environ["wsgi.input"])
+        return self._app(environ, start_response)
+
+
+class _Body:
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return bytes(self._body.read(size))
+        except ParseException as error:
+            # What frameworks take for a body that did not arrive.
+            raise ValueError(str(error)) from error
 
 
 class _Logger(Logger):  # type: ignore[misc]  # gunicorn has no types

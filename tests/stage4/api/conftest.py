@@ -3,7 +3,7 @@
 import http.client
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,8 @@ class Door:
         self._server: ApiServer | None = None
         self._host: Host | None = None
         self.headers: dict[str, str] = {}
+        self.opened = ExitStack()
+        """What clients have left open."""
 
     def __call__(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Without a socket; a body that is no bytes goes as JSON."""
@@ -82,10 +84,13 @@ class Door:
 
     def connect(self, timeout: float = 10.0) -> http.client.HTTPConnection:
         """A connection to it."""
-        return http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=timeout)
+        return self.opened.enter_context(
+            closing(http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=timeout))
+        )
 
     def close(self) -> None:
         """Stop it as its process does."""
+        self.opened.close()
         if self._host:
             self._host.stop()
         else:
