@@ -2,12 +2,12 @@
 
 import http.client
 import json
+import secrets
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from common.domain.status import Status
 from common.domain.task import Task
@@ -84,7 +84,9 @@ class Load:
         self.made: dict[str, str] = {}
         """Task ids by the requestId that was answered with them."""
         self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._submit, args=(name,)) for name in ("a", "b")]
+        self._threads = [
+            threading.Thread(target=self._submit, args=(f"{secrets.token_hex(4)}-{name}",)) for name in ("a", "b")
+        ]
 
     def _submit(self, name: str) -> None:
         number = 0
