@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from common.contracts import Report
 from common.domain.errors import CorruptTask
-from common.domain.reports import Finished, Held, LogChunk
-from common.domain.result import Reason, failure
+from common.domain.reports import Finished, Held, unreadable
 from common.domain.status import Status
 from common.domain.task import Task
 from common.failpoints import failpoint
@@ -39,11 +38,11 @@ class HeardInbox:
         except Exception:
             self._told.again()
             raise
-        granted, unreadable = [], []
+        granted, spoilt = [], []
         for (task_id, attempt), task in zip(asked, found, strict=True):
             own = Held(task_id, attempt, self._agent, self._boot)
             if isinstance(task, CorruptTask):
-                unreadable.append(_given_up(own, task))
+                spoilt.append(_given_up(own, task))
             elif task and task.status in READY and _owner(task) == own:
                 granted.append(task)
             else:
@@ -51,8 +50,8 @@ class HeardInbox:
                 log.info("not started: it is %s", status, extra={"task_id": task_id, "attempt": attempt})
         # Also what is not run: it is dealt with, and its copies need not be looked at.
         self._told.settle(attempt for attempt in asked)
-        if unreadable:
-            self._report.finished(unreadable)
+        if spoilt:
+            self._report.finished(spoilt)
         return granted
 
 
@@ -62,5 +61,4 @@ def _owner(task: Task) -> Held:
 
 def _given_up(own: Held, error: CorruptTask) -> Finished:
     log.warning("given up: %s", error, extra={"task_id": own.task_id, "attempt": own.attempt})
-    what = f"{error}; something other than dts wrote there. Set it right with redis-cli, then retry the task"
-    return Finished(own, failure(Reason.UNREADABLE, what), LogChunk(own, 0, ""))
+    return unreadable(own, error)

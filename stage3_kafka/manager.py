@@ -33,8 +33,12 @@ class Manager(Service):
 
     name = "manager"
 
-    def __init__(self, queue: Queue[StatusUpdate], store: TaskStore, manager: str, clock: Clock) -> None:
+    def __init__(
+        self, queue: Queue[StatusUpdate], store: TaskStore, manager: str, clock: Clock, *, gated: bool = False
+    ) -> None:
+        """`gated`: agents ask before they start, so that the end of what was never granted is refused."""
         self._queue, self._store, self._by, self._clock = queue, store, manager, clock
+        self._gated = gated
         self._unapplied: Sequence[Message[StatusUpdate]] = ()
         self._settle_at = 0.0
 
@@ -83,7 +87,7 @@ class Manager(Service):
         if begun:
             self._count(refused, [task for task, _ in begun], self._store.begun(begun, self._by))
         if ends:
-            answers = self._store.report(ends, self._by, ungated=True)
+            answers = self._store.report(ends, self._by, ungated=not self._gated)
             self._count(refused, [end.task for end in ends], [answer for answer, _ in answers])
         if returned:
             self._store.hand_back(returned, self._by)

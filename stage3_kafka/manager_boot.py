@@ -36,8 +36,8 @@ class ManagerBoot:
         self._clients = ExitStack()
         self.bus = bus_of(settings, client, self.ids, settings.manager)
         self._clients.callback(self.bus.close)
-        self._registry = registry_of(settings, client, self.clock)
-        self._clients.callback(self._registry.close)
+        self.registry = registry_of(settings, client, self.clock)
+        self._clients.callback(self.registry.close)
 
     def connected(self, **options: Any) -> Redis:
         """A client of its own, closed in the end."""
@@ -55,7 +55,7 @@ class ManagerBoot:
     def begin(self, pause: Callable[[float], bool]) -> bool:
         name = self._settings.manager
         about = {"boot": self.ids.new(), "host": socket.gethostname(), "pid": os.getpid()}
-        self._registry.register(GROUP, name, about)
+        self.registry.register(GROUP, name, about)
         self._host.start()
         log.info("ready: applies what agents tell", extra={"manager": name})
         return True

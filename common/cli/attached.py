@@ -13,7 +13,7 @@ from common.lab.home import Home
 from common.lab.names import Names
 from common.lab.observer import Observer
 from common.lab.tap import Tap
-from common.lab.worlds import AttachedWorld, ClusterWorld, World, quick
+from common.lab.worlds import AttachedWorld, ClusterWorld, World, names_of, quick
 from common.registries.choose import registry_of
 from common.settings import Settings
 from common.store.keys import Keys
@@ -40,9 +40,7 @@ def attached(redis_url: str | None, prefix: str = "") -> Iterator[Attached]:
     """
     settings = settings_for(redis_url)
     world = _world(settings)
-    names = Names(
-        Keys(settings.namespace), world.redis_url, prefix, settings.home, zookeeper=world.zookeeper, kafka=world.kafka
-    )
+    names = names_of(world, prefix, Keys(settings.namespace), settings.home)
     try:
         yield Attached(world, names, Observer(world, names), _place(world.redis_url), _stage(world))
     finally:
@@ -63,8 +61,7 @@ def _world(settings: Settings) -> World:
     redis = quick(settings.redis_url)
     registry = registry_of(settings, lambda **_: redis, SystemClock())
     tap = Tap(settings, lambda **_: redis)
-    kafka, zookeeper = settings.kafka, settings.zookeeper
-    return AttachedWorld(redis, settings.redis_url, registry, tap, zookeeper=zookeeper, kafka=kafka)
+    return AttachedWorld(redis, settings.redis_url, registry, tap, settings=settings)
 
 
 def _place(redis_url: str) -> str:

@@ -51,6 +51,7 @@ def _members(_: click.Context, __: click.Parameter, incomplete: str) -> list[str
 )
 @click.option("--schedulers", type=click.IntRange(1, 20), metavar="K", help="How many schedulers, from stage 2 on.")
 @click.option("--managers", type=click.IntRange(1, 20), metavar="K", help="How many task-managers, from stage 3 on.")
+@click.option("--apis", type=click.IntRange(1, 20), metavar="K", help="How many task-apis, from stage 4 on.")
 @click.option(
     "--zookeepers",
     type=click.Choice(["1", "3", "5"]),
@@ -71,6 +72,7 @@ def up(stage: str, detach: bool, profile: str, zookeepers: str | None, **sizes: 
       dts up 2 --agents 5            several agents, and two schedulers of which one leads
       dts up 2 --profile real --zookeepers 3
       dts up 3 --managers 3 --profile real
+      dts up 4 --apis 2
 
     Exit codes: 0 up, or ended by Ctrl-C · 1 a member did not start (its log is shown, nothing is left) ·
     2 wrong usage, or a home that can't be written · 4 already up in this home · 5 no server on this machine.

@@ -120,15 +120,12 @@ class _Show:
         """Returns how many claims held, None where one did not."""
         from common.cli.narrator import Narrator
         from common.clock import SystemClock
-        from common.lab.names import Names
         from common.lab.observer import Observer
         from common.lab.playing import ClaimBroken, Player
         from common.lab.scenario import Claim
-        from common.store.keys import Keys
+        from common.lab.worlds import names_of
 
-        observer = Observer(
-            world, Names(Keys(), world.redis_url, home=world.home, zookeeper=world.zookeeper, kafka=world.kafka)
-        )
+        observer = Observer(world, names_of(world))
         if self._console.is_terminal:
             self._console.print(self._phrases("demo.aside", home=world.home), style="dim", soft_wrap=True)
         narrator = Narrator(self._console, self._scenario, self._texts, self._phrases, pace, observer.look)

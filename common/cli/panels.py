@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from common.cli.console import STATUS_STYLES, Cell, status_cell
 from common.lab.picture import Picture, SeenRegistry, SeenTask, parsed
-from common.lab.scenario import AGENTS, BUS, PROCESSES, QUEUES, SAID, SCHEDULERS, TASKS
+from common.lab.scenario import AGENTS, BUS, DOOR, PROCESSES, QUEUES, SAID, SCHEDULERS, TASKS
+from common.rpc.providers import TASK_MANAGER, group_of
 
-ALL = (TASKS, QUEUES, BUS, SCHEDULERS, AGENTS, PROCESSES)
+ALL = (TASKS, QUEUES, DOOR, BUS, SCHEDULERS, AGENTS, PROCESSES)
 """The panels of `dts look`, in their order."""
 STATE_STYLES = {"running": "green", "frozen": "cyan", "stopped": "yellow", "dead": "bold red"}
 MANY, FEW = 4, 2
@@ -53,11 +55,13 @@ def panels(picture: Picture, which: Sequence[str] = ALL, *, statuses: int = MANY
         QUEUES: _queues,
         SCHEDULERS: _schedulers,
         BUS: _bus,
+        DOOR: _door,
         AGENTS: _agents,
         PROCESSES: _processes,
         SAID: _said,
     }
-    has = {SCHEDULERS: bool(picture.registry and picture.registry.schedulers), BUS: bool(picture.beats)}
+    known = picture.registry or SeenRegistry()
+    has = {SCHEDULERS: bool(known.schedulers), BUS: bool(picture.beats), DOOR: bool(known.managers)}
     there = [name for name in which if has.get(name, True)]
     return [makers[name](picture) for name in there if not picture.away or name in (PROCESSES, SAID)]
 
@@ -160,6 +164,16 @@ def _bus(picture: Picture) -> Panel:
     if refused:
         rows.append(Row("refused", (Cell("refused", "dim"), Cell(refused, "dim"))))
     return Panel(BUS, (names.waiting_for_managers(), names.heartbeats()), ("destination", "waiting", "sent"), rows)
+
+
+def _door(picture: Picture) -> Panel:
+    known, names = picture.registry or SeenRegistry(), picture.names
+    rows = [
+        Row(address, (str(info.get("manager", "")), unquote(address), str(info.get("pid", ""))))
+        for address, info in sorted(known.managers.items())
+    ]
+    commands = (names.members(group_of(TASK_MANAGER)), 'curl "$DTS_API_URL/readyz"')
+    return Panel(DOOR, commands, ("manager", "address", "pid"), rows)
 
 
 def _agents(picture: Picture) -> Panel:

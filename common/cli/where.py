@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from redis import Redis
@@ -18,6 +19,9 @@ from common.transports.redis_client import connect
 
 ENV_FILE = Path("cluster.run", "env")
 """Within the home: where `dts up` says how its servers are reached (common/lab/home.py)."""
+
+
+PLACES = ("zookeeper", "kafka", "api_url", "api_token", "rpc_secret")
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,5 @@ def settings_for(redis_url: str | None) -> Settings:
     if "DTS_REDIS_URL" not in found:
         raise Unavailable(f"no server is named, and no stage runs in {settings.home}")
     # All of it: who is told of one server of a stage would look for the others elsewhere.
-    return Settings.load(
-        redis_url=found["DTS_REDIS_URL"], zookeeper=found.get("DTS_ZOOKEEPER", ""), kafka=found.get("DTS_KAFKA", "")
-    )
+    places: dict[str, Any] = {name: found.get(f"DTS_{name.upper()}", "") for name in PLACES}
+    return Settings.load(redis_url=found["DTS_REDIS_URL"], **places)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from common.domain.errors import BadMessage
-from common.domain.result import Proof, Reason, Result
+from common.domain.errors import BadMessage, CorruptTask
+from common.domain.result import Proof, Reason, Result, failure
 from common.domain.status import Status
 
 
@@ -50,6 +50,12 @@ class Finished:
     log: LogChunk
     seconds: float = 0.0
     """How long it ran, by its agent's clock."""
+
+
+def unreadable(own: Held, error: CorruptTask) -> Finished:
+    """The end of an attempt whose task nobody can run, because something other than dts wrote over its hash."""
+    what = f"{error}; something other than dts wrote there. Set it right with redis-cli, then retry the task"
+    return Finished(own, failure(Reason.UNREADABLE, what), LogChunk(own, 0, ""))
 
 
 def record_of(end: Finished) -> dict[str, Any]:

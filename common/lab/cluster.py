@@ -6,6 +6,7 @@ with Cluster.temporary(stage("1")) as cluster:
 """
 
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -25,7 +26,7 @@ from common.lab.ports import free_ports, is_free
 from common.lab.processes import KILL, Process, end, find, spawn
 from common.lab.profile import Profile
 from common.lab.servers.kinds import SERVERS
-from common.lab.stages import USUAL, Sizes, StageSpec
+from common.lab.stages import DOORS, USUAL, Sizes, StageSpec
 from common.lab.tap import Tap
 from common.lab.teardown import TakenDown, take_down
 from common.lab.until import NotYet, until
@@ -163,7 +164,7 @@ class Cluster:
         _refuse_running(member)
         if fresh:
             shutil.rmtree(self._home.data / name, ignore_errors=True)
-        self._start_again(member) if launch.is_server(member) else self._start_together([name])
+        self._start_again(member) if member.ports else self._start_together([name])
 
     def fault(self, kind: str, name: str) -> None:
         """Do one of kill, freeze, thaw, stop or start to a member; returns when it shows. It may be named by an alias.
@@ -222,7 +223,9 @@ class Cluster:
         settings = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)} | dict(env or {})
         wanted = [spec for spec in stage.members(sizes) if profile == Profile.REAL or not spec.real]
         members = [Member(spec.name, spec.role, list(spec.argv)) for spec in wanted]
-        self._home.claim(State(stage.number, stage.title, Profile(profile), str(Path.cwd()), settings, members))
+        settings = {name: secrets.token_hex(32) for name in stage.secrets} | settings
+        title, cwd = stage.title, str(Path.cwd())
+        self._home.claim(State(stage.number, title, Profile(profile), cwd, settings, members, [*stage.secrets]))
 
     def _guarded(self) -> Guard:
         # Only after the claim: what stood in this home before us was not ours to guard.
@@ -236,14 +239,19 @@ class Cluster:
         """Servers first, as the others need them; none of them needs another."""
         members = self.members()
         servers = [member.name for member in members if launch.is_server(member)]
-        others = [member.name for member in members if not launch.is_server(member)]
+        doors = [member.name for member in members if member.role in DOORS]
+        others = [member.name for member in members if member.name not in {*servers, *doors}]
         if servers:
             told(", ".join(servers))
-            self._start_servers(servers)
+            self._start_on_ports(servers)
         self._home.publish(self.environment)
         if others:
             told(", ".join(others))
             self._start_together(others)
+        if doors:
+            told(", ".join(doors))
+            self._start_on_ports(doors)
+            self._home.publish(self.environment)
 
     def _start_together(self, names: Sequence[str]) -> None:
         for name in names:
@@ -251,8 +259,8 @@ class Cluster:
         for name in names:
             self._wait_until_ready(name)
 
-    def _start_servers(self, names: Sequence[str]) -> None:
-        """Start servers on ports that nobody else takes before they do."""
+    def _start_on_ports(self, names: Sequence[str]) -> None:
+        """Start members on ports that nobody else takes before they do."""
         ports = free_ports()
         while True:
             self._give_ports(names, ports)
@@ -270,9 +278,11 @@ class Cluster:
         with self._home.change() as state:
             for name in names:
                 member = _named(state, name)
-                member.ports = [next(ports) for _ in range(SERVERS[member.role].ports)]
+                count = SERVERS[member.role].ports if launch.is_server(member) else 1
+                member.ports = [next(ports) for _ in range(count)]
 
     def _start_again(self, server: Member) -> None:
+        """One that has its ports already."""
         try:
             self._start_together([server.name])
         except StartFailed as error:

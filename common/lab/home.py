@@ -77,6 +77,8 @@ class State:
     environment: dict[str, str]
     """Settings (DTS_*) of whoever started it; a member that starts again later gets the same."""
     members: list[Member] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)
+    """Names of those settings in `environment` that clients have to know and nobody else may."""
 
 
 def export(addresses: Mapping[str, str]) -> str:

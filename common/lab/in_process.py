@@ -26,9 +26,11 @@ from redis.retry import Retry
 
 from common.clock import SystemClock
 from common.lab.aliases import resolved
+from common.lab.door import Door
 from common.lab.errors import LabError, NoSuchMember, NoSuchStage, StartFailed, WouldNotStop, WrongState
 from common.lab.picture import SeenMember
-from common.lab.stages import USUAL, MemberSpec, StageSpec
+from common.lab.ports import LOOPBACK, free_ports
+from common.lab.stages import DOORS, USUAL, MemberSpec, StageSpec
 from common.lab.tap import Tap
 from common.lab.task_processes import task_processes
 from common.lab.until import NotYet, until
@@ -59,11 +61,18 @@ class InProcessWorld:
         self._server = FakeServer()
         self._redis_state = "running"
         self._log = _Lines()
+        settings = {name: secrets.token_hex(32) for name in stage.secrets} | dict(settings)
+        ports = free_ports()
+        addresses = {
+            member.name: f"{LOOPBACK}:{next(ports)}" for member in stage.members(USUAL) if member.role in DOORS
+        }
         self._roles = {
-            member.name: _Role(stage, member.role, _settings(settings, member, self.home), self._server)
+            member.name: _Role(stage, member.role, _settings(settings, member, self.home, addresses), self._server)
             for member in stage.members(USUAL)
             if member.argv
         }
+        doors = [{"DTS_API_URL": f"http://{address}"} for address in addresses.values()]
+        self.api = Door.of({**settings, **(doors[0] if doors else {})})
         line = _Line(self._server)
         self.redis = line.client()
         kinds, known = {role.role for role in self._roles.values()}, Settings.load(settings)
@@ -253,6 +262,6 @@ class _Lines(logging.Handler):
             logging.getLogger(name).removeHandler(self)
 
 
-def _settings(given: Mapping[str, str], member: MemberSpec, home: Path) -> Settings:
-    name = {member.role: member.name}
-    return Settings.load(given, home=home / member.name, redis_url="redis://in-this-process", **name)
+def _settings(given: Mapping[str, str], member: MemberSpec, home: Path, addresses: Mapping[str, str]) -> Settings:
+    own = {member.role: member.name, "api_listen": addresses.get(member.name)}
+    return Settings.load(given, home=home / member.name, redis_url="redis://in-this-process", **own)

@@ -1,17 +1,22 @@
 """How a member is started: its command, its environment, and how one sees that it is ready."""
 
 import os
+from contextlib import closing
 from functools import partial
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.domain.errors import Unavailable
 from common.lab.home import MARK, Home, Member, State
 from common.lab.java.jars import default_folder
+from common.lab.ports import LOOPBACK
 from common.lab.profile import Profile
 from common.lab.servers.kinds import SERVERS
 from common.lab.servers.server import Site
+from common.lab.stages import DOORS
 from common.lab.tap import Tap
+from common.rpc.providers import TASK_MANAGER, group_of
 from common.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,18 +39,35 @@ def command(home: Home, state: State, member: Member) -> list[str]:
 def addresses(state: State) -> dict[str, str]:
     """Where this cluster's servers are, as the settings that clients take."""
     roles = dict.fromkeys(member.role for member in state.members if is_server(member))
-    return {SERVERS[role].setting: SERVERS[role].address(_peers(state, role)) for role in roles}
+    servers = {SERVERS[role].setting: SERVERS[role].address(_peers(state, role)) for role in roles}
+    doors = [member for member in state.members if member.role in DOORS and member.port]
+    secret = {name: state.environment[name] for name in state.secrets}
+    return {**servers, **({"DTS_API_URL": url_of(doors[0])} if doors else {}), **secret}
+
+
+def url_of(door: Member) -> str:
+    """Where clients reach it."""
+    return f"http://{LOOPBACK}:{door.port}"
 
 
 def environment(home: Home, state: State, member: Member) -> dict[str, str]:
     """What a member gets: our own environment, the settings `up` was given, and what only the cluster knows."""
     given = os.environ | state.environment
+    known = addresses(state)
+    own: dict[str, str] = {}
+    if member.role in DOORS:
+        own["DTS_API_LISTEN"] = f"{LOOPBACK}:{member.port}"
+    else:
+        # Whoever can read their environment, as their tasks might, is no client for that.
+        known["DTS_API_TOKEN"] = ""
     inherited = [name for name in given.get("DTS_ENV_PASSTHROUGH", "").split(",") if name]
     return {
         **given,
         # Servers of other clusters are none of this one's business.
         **{server.setting: "" for server in SERVERS.values()},
-        **addresses(state),
+        "DTS_API_URL": "",
+        **known,
+        **own,
         "DTS_HOME": str(home.data / member.name),
         "DTS_ENV_PASSTHROUGH": ",".join([*inherited, MARK]),
         MARK: str(home.path),
@@ -69,9 +91,8 @@ def ready(home: Home, state: State, member: Member) -> bool:
     if not all(_runs(state, role) for role in SERVERS):
         # What is started while a server of its own is away waits for it, and that is all it can do.
         return True
-    return {"agent": _holds_lease, "scheduler": _is_present, "manager": _is_present}.get(member.role, _is_there)(
-        state, member
-    )
+    ways = {"agent": _holds_lease, "scheduler": _is_present, "manager": _answers_calls, "api": _serves}
+    return ways.get(member.role, _is_there)(state, member)
 
 
 def answers(home: Home, state: State, member: Member) -> bool:
@@ -132,6 +153,32 @@ def _is_present(state: State, member: Member) -> bool:
         return False
     finally:
         there.close()
+
+
+def _answers_calls(state: State, member: Member) -> bool:
+    """A manager is present, and where there is a door before the managers, it is found as one who answers calls."""
+    if not _is_present(state, member):
+        return False
+    if not any(one.role in DOORS for one in state.members):
+        return True
+    there = registry(state)
+    try:
+        return any(info.get("pid") == member.pid for info in there.members(group_of(TASK_MANAGER)).values())
+    except Unavailable:
+        return False
+    finally:
+        there.close()
+
+
+def _serves(state: State, member: Member) -> bool:
+    """An API answers; where all managers are away it can do no more than that."""
+    managed = any(one.role == "manager" and one.state == "running" for one in state.members)
+    try:
+        with closing(HTTPConnection(LOOPBACK, member.port, timeout=1)) as there:
+            there.request("GET", "/readyz" if managed else "/healthz")
+            return there.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
 
 
 def _holds_lease(state: State, member: Member) -> bool:

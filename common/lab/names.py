@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from common.lab.answers import Answers
 from common.lab.ports import LOOPBACK
 from common.store.keys import Keys
 
@@ -32,6 +33,8 @@ class Names:
         kafka: str = "",
     ) -> None:
         self.keys, self.zookeeper, self.kafka = keys, zookeeper, kafka
+        self.answers = Answers()
+        """What was asked of the API and of managers so far, and what they answered."""
         self.home = home or Path(".dts")
         self._prefix = prefix
         self._client = client_command(redis_url)

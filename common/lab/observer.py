@@ -9,6 +9,7 @@ from common.lab.names import Names
 from common.lab.picture import Picture, SeenLease, SeenMember, SeenQueue, SeenRegistry, SeenTask, parsed
 from common.lab.task_processes import task_processes
 from common.lab.worlds import World
+from common.rpc.providers import TASK_MANAGER, group_of
 from common.transports.redis_client import redis_errors
 
 NEWEST = 8
@@ -20,7 +21,7 @@ LOG_TAIL = 400
 LAST_CHANGES = 50
 """Entries of a task's history that are looked at."""
 LOG_LINES = 200
-ROLES = ("agent", "scheduler", "manager")
+ROLES = ("agent", "scheduler", "manager", "api")
 """Whose logs are looked at."""
 AGENTS_A_LOOK = 1000
 """How far one look goes through the keys for agents that nobody knows of yet."""
@@ -68,7 +69,9 @@ class Observer:
             return None
         try:
             leader, epoch = registry.leader("scheduler") or ("", 0)
-            return SeenRegistry(registry.members("live-agents"), registry.members("live-schedulers"), leader, epoch)
+            agents, schedulers = registry.members("live-agents"), registry.members("live-schedulers")
+            managers = registry.members(group_of(TASK_MANAGER)) if self._world.api.url else {}
+            return SeenRegistry(agents, schedulers, leader, epoch, managers)
         except Unavailable:
             return None
 

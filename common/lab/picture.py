@@ -100,6 +100,8 @@ class SeenRegistry:
     schedulers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     leader: str = ""
     epoch: int = 0
+    managers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Those that answer calls, by their addresses as they are registered."""
 
 
 @dataclass(frozen=True, slots=True)

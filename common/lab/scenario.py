@@ -17,7 +17,7 @@ from common.lab.acts import Act, Fault
 from common.lab.probes import Probe
 
 TASKS, QUEUES, AGENTS, PROCESSES, SAID = "tasks", "queues", "agents", "processes", "said"
-SCHEDULERS, BUS = "schedulers", "bus"
+SCHEDULERS, BUS, DOOR = "schedulers", "bus", "door"
 """The panels that a beat may ask for."""
 REAL_PROCESSES = "processes"
 """What a beat may need beside servers: that each role has a process of its own."""

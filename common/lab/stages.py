@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from common.settings import Settings
 
 GROUP = "dts.stages"
+DOORS = ("api",)
+"""Roles that clients reach by HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,11 @@ class MemberSpec:
     real: bool = False
     """Whether it is there only with the profile `real`."""
 
+    @property
+    def listens(self) -> bool:
+        """Whether clients reach it at a port, which the lab chooses."""
+        return not self.argv or self.role in DOORS
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
@@ -38,6 +45,7 @@ class Sizes:
     agents: int | None = None
     schedulers: int | None = None
     managers: int | None = None
+    apis: int | None = None
     zookeepers: int | None = None
     """Of the profile `real`; several are one ensemble."""
 
@@ -60,6 +68,8 @@ class StageSpec:
     """Gives its lesson; imported only when somebody wants to see it."""
     boot: "Callable[[str, Settings, Callable[..., Redis]], Boot] | None" = None
     """Makes one life of a role for this process; the callable makes clients, with the options of `connect`."""
+    secrets: Sequence[str] = ()
+    """Settings whose values only its members and clients may know; where unset, the lab makes one up."""
 
     @property
     def package(self) -> str:

@@ -12,11 +12,15 @@ from redis import Redis
 
 from common.contracts import Registry
 from common.lab.cluster import Cluster
+from common.lab.door import Door
 from common.lab.errors import LabError, WrongState
 from common.lab.home import Home
+from common.lab.names import Names
 from common.lab.picture import SeenMember
 from common.lab.stages import StageSpec
 from common.lab.tap import Tap
+from common.settings import Settings
+from common.store.keys import Keys
 from common.transports.redis_client import connect
 
 if TYPE_CHECKING:
@@ -47,6 +51,11 @@ class World(Protocol):
     @property
     def kafka(self) -> str:
         """Where its Kafka is; '' where it has none."""
+        ...
+
+    @property
+    def api(self) -> Door:
+        """Where its REST API is, and how one is let in."""
         ...
 
     @property
@@ -87,6 +96,7 @@ class ClusterWorld:
         self.redis = quick(self.redis_url)
         self.zookeeper = cluster.environment.get("DTS_ZOOKEEPER", "")
         self.kafka = cluster.environment.get("DTS_KAFKA", "")
+        self.api = Door.of(cluster.environment)
         self.registry, self.tap = cluster.registry(), cluster.tap()
 
     def members(self) -> Sequence[SeenMember]:
@@ -132,11 +142,12 @@ class AttachedWorld:
         registry: Registry | None = None,
         tap: Tap | None = None,
         *,
-        zookeeper: str = "",
-        kafka: str = "",
+        settings: Settings | None = None,
     ) -> None:
         self.redis, self.redis_url, self.registry, self.tap = redis, redis_url, registry, tap
-        self.zookeeper, self.kafka = zookeeper, kafka
+        known = settings or Settings.load({})
+        self.zookeeper, self.kafka = known.zookeeper, known.kafka
+        self.api = Door(known.api_url, known.api_token, known.rpc_secret)
 
     def members(self) -> Sequence[SeenMember]:
         return []
@@ -179,6 +190,13 @@ def in_process(stage: StageSpec, settings: Mapping[str, str]) -> "Iterator[InPro
         yield world
     finally:
         world.close()
+
+
+def names_of(world: World, prefix: str = "", keys: Keys | None = None, home: Path | None = None) -> Names:
+    """What a scenario's tasks are called there; `prefix` keeps them apart from all others."""
+    return Names(
+        keys or Keys(), world.redis_url, prefix, world.home or home, zookeeper=world.zookeeper, kafka=world.kafka
+    )
 
 
 def quick(redis_url: str) -> Redis:

@@ -12,8 +12,8 @@ from redis import Redis
 
 from common.domain.errors import CorruptTask
 from common.domain.ids import Ids
-from common.domain.reports import Finished, Granted, Held, LogChunk
-from common.domain.result import Reason, Result, failure
+from common.domain.reports import Finished, Granted, Held, LogChunk, unreadable
+from common.domain.result import Result
 from common.domain.status import UNDER_WAY, Answer, Status
 from common.domain.task import Submission, Task
 from common.store.codec import BRIEF, brief_of, fields_of, task_of
@@ -205,14 +205,20 @@ class TaskStore(TaskReader):
 
         One that can't be read back is FAILED at once, as with `claim`, and the answer is TERMINAL.
         """
+        answers = self.grants(attempts, agent, boot)
+        tasks = self._read_back(
+            ((a.task_id, fields) for a, (_, fields) in zip(attempts, answers, strict=True)), agent, boot
+        )
+        return [
+            (Answer.TERMINAL if fields and not task else answer, task)
+            for (answer, fields), task in zip(answers, tasks, strict=True)
+        ]
+
+    def grants(self, attempts: Sequence[Attempt], agent: str, boot: str) -> list[tuple[Answer, dict[str, str]]]:
+        """As `start`, with the task's fields as they stand in its hash (codec.task_of), for who passes them on."""
         items = ((self._own(a.task_id), [a.task_id, a.attempt]) for a in attempts)
         answers = self._batch("start", agent, [self.keys.agent(agent)], [agent, boot], items)
-        hashes = ((a.task_id, _fields(flat)) for a, (_, flat) in zip(attempts, answers, strict=True))
-        tasks = self._read_back(hashes, agent, boot)
-        return [
-            (Answer.TERMINAL if flat and not task else Answer(answer), task)
-            for (answer, flat), task in zip(answers, tasks, strict=True)
-        ]
+        return [(Answer(answer), _fields(flat)) for answer, flat in answers]
 
     def begun(self, attempts: Sequence[tuple[Granted, float]], by: str) -> list[Answer]:
         """Attempts began so many seconds ago, where agents tell and don't ask: SCHEDULED or DISPATCHED -> RUNNING."""
@@ -402,8 +408,7 @@ class TaskStore(TaskReader):
 
 def _unreadable(claimed: Held, error: CorruptTask) -> Finished:
     log.warning("given up: %s", error, extra={"task_id": claimed.task_id, "attempt": claimed.attempt})
-    what = f"{error}; something other than dts wrote there. Set it right with redis-cli, then retry the task"
-    return Finished(claimed, failure(Reason.UNREADABLE, what), LogChunk(claimed, 0, ""))
+    return unreadable(claimed, error)
 
 
 def _parts(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from pydantic import ByteSize
+
 from common.domain.result import Reason
 from common.settings import PREFIX, Settings
 from tests.house.pages import ROOT, between
@@ -12,6 +14,7 @@ BY_MACHINE = {
     "agent": "the host's name",
     "scheduler": "the host's name",
     "manager": "the host's name",
+    "api": "the host's name",
     "slots": "2 for each core",
 }
 """Defaults that are made where the process runs."""
@@ -34,6 +37,8 @@ def _default(name: str) -> str:
     if name in BY_MACHINE:
         return BY_MACHINE[name]
     value = Settings.model_fields[name].default
+    if isinstance(value, ByteSize):
+        return f"`{value.human_readable()}`"
     if isinstance(value, float):
         return f"`{value:.0f}`"
     # An undefined default is one that a factory makes; only empty ones are left here.

@@ -16,7 +16,14 @@ from tests.house.shell import Shell, Typed, excerpts_on, typed_on
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "docs/quick-start.md", "stage1_mvp/README.md", "stage2_zk/README.md", "stage3_kafka/README.md"],
+    [
+        "README.md",
+        "docs/quick-start.md",
+        "stage1_mvp/README.md",
+        "stage2_zk/README.md",
+        "stage3_kafka/README.md",
+        "stage4_api/README.md",
+    ],
 )
 def test_what_a_page_tells_to_type_prints_what_it_says(
     name: str, tmp_path: Path, binary_of: Callable[[str], Path]

@@ -54,7 +54,9 @@ def test_every_phrase_is_used_and_every_phrase_that_is_used_is_there() -> None:
     used = {literal for literal in _literals() if re.fullmatch(r"(demo|verify|look|diff|panel|column)\.\w+", literal)}
     # Made of the names of profiles, panels, columns and verdicts.
     used |= {f"demo.{name}" for name in ("embedded", "real")}
-    used |= {f"panel.{name}" for name in ("tasks", "queues", "bus", "schedulers", "agents", "processes", "said")}
+    used |= {
+        f"panel.{name}" for name in ("tasks", "queues", "bus", "door", "schedulers", "agents", "processes", "said")
+    }
     used |= {f"verify.{name}" for name in ("held", "broken", "unknown")}
     used |= {f"column.{name}" for name in _columns()}
     assert {text_id for text_id, _ in load(PHRASES, "en").items()} == used
@@ -93,18 +95,18 @@ def _columns() -> set[str]:
     from common.domain.messages import Beat
     from common.lab.names import Names
     from common.lab.picture import Picture, SeenQueue, SeenRegistry
-    from common.lab.scenario import AGENTS, BUS, PROCESSES, QUEUES, SAID, SCHEDULERS, TASKS
+    from common.lab.scenario import AGENTS, BUS, DOOR, PROCESSES, QUEUES, SAID, SCHEDULERS, TASKS
     from common.store.keys import Keys
 
     keys = Keys()
     order = (keys.tasks_queue, keys.pending, keys.delayed, keys.dead_letters(keys.tasks_queue))
-    known = SeenRegistry(schedulers={"scheduler-1": {}})
+    known = SeenRegistry(schedulers={"scheduler-1": {}}, managers={"rpc%3A%2F%2F127.0.0.1%3A1": {}})
     empty = Picture(Names(keys), queues={key: SeenQueue(key, 0) for key in order}, registry=known)
     beat = Beat("agent-1", "b", 1, 0, 0, 4, 0.0, 0.0, 0.0, 0.0, False, frozenset(), frozenset())
     pictures = (empty, replace(empty, beats={"agent-1": beat}))
     shown = [
         panel
         for picture in pictures
-        for panel in panels(picture, (TASKS, QUEUES, BUS, SCHEDULERS, AGENTS, PROCESSES, SAID))
+        for panel in panels(picture, (TASKS, QUEUES, BUS, DOOR, SCHEDULERS, AGENTS, PROCESSES, SAID))
     ]
     return {column for panel in shown for column in panel.columns}

@@ -3,13 +3,11 @@
 from dataclasses import dataclass, field
 
 from common.clock import SystemClock
-from common.lab.names import Names
 from common.lab.observer import Observer
 from common.lab.picture import Picture
 from common.lab.playing import Outcome, Player
 from common.lab.scenario import Beat, Claim, Gap
-from common.lab.worlds import World
-from common.store.keys import Keys
+from common.lab.worlds import World, names_of
 
 
 @dataclass
@@ -40,9 +38,7 @@ class Listener:
 
 
 def observer_of(world: World) -> Observer:
-    return Observer(
-        world, Names(Keys(), world.redis_url, home=world.home, zookeeper=world.zookeeper, kafka=world.kafka)
-    )
+    return Observer(world, names_of(world))
 
 
 def player(world: World, listener: Listener) -> Player:

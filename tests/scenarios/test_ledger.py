@@ -64,6 +64,7 @@ HARMLESS = {
     1: ["push", "stored", "python", "failing", "unreadable", "twice"],
     2: ["tree", "spread", "strategies"],
     3: ["bus", "path", "cancel"],
+    4: ["door", "submit", "wrong", "retry", "cancel", "once"],
 }
 
 

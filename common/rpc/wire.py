@@ -1,0 +1,140 @@
+"""A connection over which only values go: one kind of request, a method's name and bytes in, bytes out.
+
+rpyc can hand out references to live objects, look up attributes, unpickle, and rebuild exceptions. None of it is here:
+whatever asks for that is refused, whoever asks. https://rpyc.readthedocs.io/en/latest/docs/security.html
+"""
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import rpyc
+from rpyc.core import consts
+from rpyc.core.channel import Channel
+from rpyc.core.stream import SocketStream
+
+CALL = 64
+"""The one request; rpyc's own have lower numbers."""
+MAX_FRAME = 128 * 1_048_576
+"""Bytes of one message: a thousand submissions of the usual size are a thousandth of it."""
+
+Handler = Callable[[str, bytes], bytes]
+
+
+class Refused(Exception):
+    """The other side asked for, or sent, what is no value; the connection is no good any more."""
+
+
+class ValueConnection(rpyc.Connection):  # type: ignore[misc]  # rpyc has no types
+    """One side of such a connection. Used by one thread at a time; its root answers calls, or is None."""
+
+    def ask(self, method: str, body: bytes, within: float) -> bytes:
+        """Call the other side's `method`.
+
+        Raises EOFError where the connection broke, TimeoutError after `within` seconds, Refused. Whether it happened
+        can't be told then, and the connection has to be closed.
+        """
+        answer = self.async_request(CALL, method, body, timeout=within).value
+        if not isinstance(answer, bytes):
+            raise Refused("the answer is no bytes")
+        return answer
+
+    def close(self) -> None:
+        """At once: whoever does not answer any more is not told of it either."""
+        if not self.closed:
+            self._cleanup()
+
+    @classmethod
+    def _request_handlers(cls) -> dict[int, Callable[..., Any]]:
+        return {CALL: cls._answer}
+
+    def _answer(self, method: Any, body: Any) -> bytes:
+        if not (isinstance(method, str) and isinstance(body, bytes) and self._local_root):
+            raise Refused("a call has a method and bytes")
+        answer: bytes = self._local_root.answer(method, body)
+        return answer
+
+    def _box(self, obj: Any) -> Any:
+        return consts.LABEL_VALUE, obj
+
+    def _unbox(self, package: Any) -> Any:
+        label, value = package
+        if label != consts.LABEL_VALUE:
+            raise Refused("only values are taken")
+        return value
+
+    def _box_exc(self, typ: Any, val: Any, tb: Any) -> Any:
+        return "refused"
+
+    def _unbox_exc(self, raw: Any) -> Any:
+        return Refused("the other side takes no such request")
+
+
+class Answering:
+    """What answers calls at the other end: a root for ValueConnection."""
+
+    def __init__(self, answer: Handler) -> None:
+        self.answer = answer
+
+    def on_disconnect(self, _: Any) -> None:
+        """Nothing is kept of a connection."""
+
+
+def connection(sock: socket.socket, patience: float, answer: Handler | None = None) -> ValueConnection:
+    """Make one of a connected socket. Whoever stops in the middle of a message for `patience` seconds is cut off."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.settimeout(patience)
+    root = Answering(answer or _refuse)
+    return ValueConnection(root, _BoundedChannel(_PatientStream(sock, patience)), {"logger": None})
+
+
+def _refuse(_: str, __: bytes) -> bytes:
+    raise Refused("nothing can be called here")
+
+
+class _PatientStream(SocketStream):  # type: ignore[misc]  # rpyc has no types
+    """One that does not wait for ever for the rest of a message."""
+
+    def __init__(self, sock: socket.socket, patience: float) -> None:
+        super().__init__(sock)
+        self._patience = patience
+
+    def read(self, count: int) -> bytes:
+        data = self._some(count)
+        if len(data) == count:
+            return data
+        until, parts, missing = time.monotonic() + self._patience, [data], count - len(data)
+        while missing:
+            if time.monotonic() > until:
+                self.close()
+                raise EOFError("the rest of a message did not come")
+            parts.append(self._some(missing))
+            missing -= len(parts[-1])
+        return b"".join(parts)
+
+    def _some(self, count: int) -> bytes:
+        try:
+            data: bytes = self.sock.recv(min(self.MAX_IO_CHUNK, count))
+        except OSError as error:
+            self.close()
+            raise EOFError(str(error)) from error
+        if not data and count:
+            self.close()
+            raise EOFError("the other side has closed the connection")
+        return data
+
+
+class _BoundedChannel(Channel):  # type: ignore[misc]  # rpyc has no types
+    """One that takes no message of any size, and does not unpack what is packed."""
+
+    def __init__(self, stream: SocketStream) -> None:
+        super().__init__(stream, compress=False)
+
+    def recv(self) -> bytes:
+        length, packed = self.FRAME_HEADER.unpack(self.stream.read(self.FRAME_HEADER.size))
+        if packed or length > MAX_FRAME:
+            self.close()
+            raise EOFError(f"a message of {length} bytes{', packed' if packed else ''}")
+        data: bytes = self.stream.read(length + len(self.FLUSHER))
+        return data[: -len(self.FLUSHER)]
