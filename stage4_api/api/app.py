@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import cache, partial
 
 from flask import Flask, Response, request
@@ -56,6 +57,7 @@ def create_app(service: TaskService, settings: Settings, clock: Clock, ids: Ids,
         clock,
         ids,
         ready,
+        threading.BoundedSemaphore(settings.api_threads),
         threading.BoundedSemaphore(settings.api_threads * STREAMS_FOR_THREAD),
         # Made when it is first asked for: it takes longer than all the rest of a start.
         cache(partial(openapi, ROUTES, tokens=not access.open)),
@@ -78,7 +80,9 @@ def _add(app: Api, route: Route, access: Access, settings: Settings) -> None:
             by = f"{by}/{name}" if name else by
         query = query_of(route.query, request.args)
         asked = Asked(path_of(path), query, body_of(route.body, _body(route, largest)), request.headers, by)
-        answer = route.handler(app.desk, asked)
+        # Probes are answered however many are worked on.
+        with app.desk.working if route.role else nullcontext():
+            answer = route.handler(app.desk, asked)
         return answer if isinstance(answer, Response) else response_of(answer)
 
     rule = re.sub(r"\{(\w+)\}", r"<\1>", route.path)

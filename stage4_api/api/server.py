@@ -1,7 +1,7 @@
 """ApiServer: serves the API's application from threads of this process, by gunicorn's threaded worker.
 
 A process of ours is one worker, started and stopped as all roles are; several workers are several processes
-(docs/adr/0016).
+(docs/adr/0016-one-process-one-worker.md).
 """
 
 import logging

@@ -63,13 +63,13 @@ def get_task(desk: Desk, asked: Asked) -> Reply:
     deadline = desk.clock.monotonic() + waited
     while not _is_news(asked, task):
         left = deadline - desk.clock.monotonic()
-        if left <= 0 or desk.stopping.is_set() or not desk.streams.acquire(blocking=False):
+        if left <= 0 or desk.stopping.is_set():
             break
-        try:
+        with desk.resting() as rests:
+            if not rests:
+                break
             standing = Standing(Status(task["status"]), task["updatedAt"], task["attempt"])
             desk.follower.wait(task["taskId"], standing, left)
-        finally:
-            desk.streams.release()
         task = _task(desk, asked)
     return Reply(task, headers={"Preference-Applied": f"wait={waited}"})
 

@@ -1,7 +1,9 @@
 """gunicorn's threaded worker as a part of this process: without its arbiter, signals and access log."""
 
+import contextlib
 import logging
 import os
+import queue
 import socket
 import threading
 from collections.abc import Callable
@@ -42,15 +44,26 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             super().run()
         finally:
-            self.method_queue = _NoLoop()
             self._ended.set()
-            for left in (*self.pending_conns, *self.keepalived_conns):
-                left.close()
-            self.tmp.close()
+            self._close_what_is_left()
+
+    def _close_what_is_left(self) -> None:
+        ended: Any = self.method_queue
+        self.method_queue: Any = _NoLoop()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                # A request that ended meanwhile: there is no loop to put its connection back into, so it is closed.
+                ended._queue.get_nowait()()  # noqa: SLF001  there is no other way
+        for left in (*self.pending_conns, *self.keepalived_conns):
+            left.close()
+        self.tmp.close()
 
     def stop(self) -> None:
         """Take nothing new; the thread in which it runs ends when nothing is left in hand. From any thread."""
-        self.method_queue.defer(lambda: setattr(self, "alive", False))
+        self.alive = False
+        if self.booted:
+            # It may be waiting for something to happen.
+            self.method_queue.defer(lambda: None)
 
     def init_signals(self) -> None:
         """Signals are the process's own, and this is not its main thread."""

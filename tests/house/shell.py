@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-LOOKS = re.compile(r"redis-cli .*\b(H|L|Z|S)?(GET|MGET|GETALL|RANGE|CARD)\b|dts (get|list|logs|ps|dlq)\b|^api [^ ]+( \||$)|ask .* counts")
+LOOKS = re.compile(
+    r"redis-cli .*\b(H|L|Z|S)?(GET|MGET|GETALL|RANGE|CARD)\b|dts (get|list|logs|ps|dlq)\b|^api [^ ]+( \||$)|ask .* counts"
+)
 """Commands that change nothing: a reader who is too quick repeats them, and so does the test."""
 
 TOOK = re.compile(r"  \d+\.\d s$")
