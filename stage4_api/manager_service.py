@@ -4,13 +4,14 @@ Both sides of each call stand here, one beside the other: `methods` is the manag
 those of who asks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from common.domain.errors import Rejected
 from common.domain.query import Query
 from common.domain.status import Answer, Status
 from common.domain.task import Submission
+from common.failpoints import failpoint
 from common.rpc.caller import Caller
 from common.rpc.server import Methods
 from common.store.reading import LogPage
@@ -34,10 +35,7 @@ class Gate(Protocol):
 
 def methods(service: TaskService, store: TaskStore) -> Methods:
     """What a manager lets others call."""
-    return {
-        "submit": lambda said: [
-            [one.task_id, one.answer] for one in service.submit([_submission(one) for one in said["tasks"]], said["by"])
-        ],
+    asked: Methods = {
         "tasks": lambda said: service.tasks(_ids(said)),
         "standings": lambda said: [
             one and [one.status, one.updated_at, one.attempt] for one in service.standings(_ids(said))
@@ -46,16 +44,31 @@ def methods(service: TaskService, store: TaskStore) -> Methods:
         "explain": lambda said: service.explain(said["task"]),
         "log": lambda said: _page(service.log(said["task"], said["attempt"], said["offset"], said["limit"])),
         "find": lambda said: _listed(service.find(_query(said["query"]), said["limit"], said["cursor"])),
-        "cancel": lambda said: service.cancel(_ids(said), said["by"]),
-        "retry": lambda said: service.retry(_ids(said), said["by"]),
         "counts": lambda _: dict(service.counts()),
         "agents": lambda _: service.agents(),
+    }
+    done: Methods = {
+        "submit": lambda said: [
+            [one.task_id, one.answer] for one in service.submit([_submission(one) for one in said["tasks"]], said["by"])
+        ],
+        "cancel": lambda said: service.cancel(_ids(said), said["by"]),
+        "retry": lambda said: service.retry(_ids(said), said["by"]),
         "drain": lambda said: service.drain(said["agent"], said["by"]),
         "resume": lambda said: service.resume(said["agent"], said["by"]),
         "start": lambda said: store.grants(
             [Attempt(task_id, attempt) for task_id, attempt in said["attempts"]], said["agent"], said["boot"]
         ),
     }
+    return {**asked, **{name: _unanswered(call) for name, call in done.items()}}
+
+
+def _unanswered(call: Callable[[Said], Any]) -> Callable[[Said], Any]:
+    def called(said: Said) -> Any:
+        value = call(said)
+        failpoint("C3")
+        return value
+
+    return called
 
 
 class RemoteService:

@@ -11,7 +11,6 @@ from rpyc.utils.server import ThreadedServer
 
 from common.clock import Clock
 from common.domain.errors import BadSetting, DtsError
-from common.failpoints import failpoint
 from common.rpc.envelope import answer, arguments_of, leaving, trouble
 from common.rpc.handshake import NotProved, as_server
 from common.rpc.wire import Answering, ValueConnection, connection
@@ -92,7 +91,6 @@ class RpcServer(Service):
                 # The outermost: a bug met by one call must not end the connection, nor be told to others in full.
                 log.exception("%s failed", method)
                 told = trouble(error)
-        failpoint("C3")
         return told
 
     def _called(self, method: str, body: bytes) -> bytes:
