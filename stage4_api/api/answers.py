@@ -1,6 +1,7 @@
 """From what a handler returns or raises to what goes over the wire."""
 
 import logging
+from math import ceil
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -32,7 +33,7 @@ def refusal_of(problem: Problem) -> Response:
     text = encoded(problems.document(problem, g.get("request_id", "")))
     response = Response(text, problem.kind.status, content_type=CONTENT_TYPE)
     if problem.retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, round(problem.retry_after)))
+        response.headers["Retry-After"] = str(max(1, ceil(problem.retry_after)))
     if problem.kind is problems.UNAUTHENTICATED:
         response.headers["WWW-Authenticate"] = 'Bearer realm="dts"'
     return response
