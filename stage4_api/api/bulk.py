@@ -10,7 +10,7 @@ from common.domain.errors import InvalidTask, Unanswered
 from common.domain.status import Answer
 from common.domain.task import Submission
 from common.tokens import Role
-from stage4_api.api import models
+from stage4_api.api import models, questions
 from stage4_api.api.desk import Desk, surely
 from stage4_api.api.problems import (
     INVALID_BODY,
@@ -85,7 +85,7 @@ def _each(
     return Reply({"results": [told(*one) for one in zip(ids, answers, strict=True)], "nextCursor": cursor or None})
 
 
-def _chosen(desk: Desk, chosen: models.Chosen) -> tuple[Sequence[str], str]:
+def _chosen(desk: Desk, chosen: questions.Chosen) -> tuple[Sequence[str], str]:
     """The ids that are meant, and where to go on."""
     given = chosen.model_fields_set & {"task_ids", "filter"}
     if len(given) != 1:
@@ -93,7 +93,7 @@ def _chosen(desk: Desk, chosen: models.Chosen) -> tuple[Sequence[str], str]:
     if "task_ids" in given:
         return chosen.task_ids, ""
     query = chosen.filter.query()
-    if query == models.Filter().query():
+    if query == questions.Filter().query():
         raise Problem(INVALID_BODY, "filter: must say something; an empty one would mean every task there is")
     try:
         listed = desk.service.find(query, chosen.limit, chosen.cursor)
@@ -146,7 +146,7 @@ def _route(path: str, handler: Any, model: Any, about: str) -> Route:
 
 
 ROUTES = [
-    _route("tasks:batch", submit_batch, models.Batch, "What became of each of them."),
-    _route("tasks:cancel", cancel_tasks, models.Chosen, "What became of each of them."),
-    _route("tasks:retry", retry_tasks, models.Chosen, "What became of each of them."),
+    _route("tasks:batch", submit_batch, questions.Batch, "What became of each of them."),
+    _route("tasks:cancel", cancel_tasks, questions.Chosen, "What became of each of them."),
+    _route("tasks:retry", retry_tasks, questions.Chosen, "What became of each of them."),
 ]

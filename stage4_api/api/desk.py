@@ -1,7 +1,8 @@
 """What the handlers of requests work with."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -24,11 +25,26 @@ class Desk:
     ids: Ids
     ready: Callable[[], str]
     """'' or why this process can't serve now."""
+    working: threading.BoundedSemaphore
+    """One for each request that may be worked on."""
     streams: threading.BoundedSemaphore
     """One for each request that may hold its connection open to wait for something."""
     described: Callable[[], dict[str, Any]]
     """The OpenAPI document."""
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def resting(self) -> Iterator[bool]:
+        """While a request that is worked on waits for something, others may be; False where too many wait already."""
+        if not self.streams.acquire(blocking=False):
+            yield False
+            return
+        self.working.release()
+        try:
+            yield True
+        finally:
+            self.working.acquire()
+            self.streams.release()
 
 
 def surely(act: Callable[[], T]) -> T:

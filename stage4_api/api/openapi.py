@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
+from common.domain.task import Submission
 from stage4_api.api import models, problems
 from stage4_api.api.problems import CONTENT_TYPE, Kind
 from stage4_api.api.routes import IN_PATH, Answered, NoQuery, Route
@@ -147,7 +148,7 @@ def _header(about: str) -> dict[str, Any]:
 
 
 def _schemas(routes: Sequence[Route]) -> dict[str, Any]:
-    taken: set[type[BaseModel]] = {models.Submission} | {route.body.model for route in routes if route.body}
+    taken: set[type[BaseModel]] = {Submission} | {route.body.model for route in routes if route.body}
     given: set[type[BaseModel]] = {models.Problem}
     given |= {answered.model for route in routes for answered in route.answers.values() if answered.model}
     asked = {route.query for route in routes if route.query is not NoQuery}

@@ -9,7 +9,7 @@ from flask import Response
 
 from common.domain.errors import DtsError, Unavailable
 from common.tokens import Role
-from stage4_api.api import models
+from stage4_api.api import models, questions
 from stage4_api.api.desk import Desk
 from stage4_api.api.problems import BAD_HEADER, CORRUPT_TASK, NOT_FOUND, TOO_MANY_STREAMS, Problem, no_task
 from stage4_api.api.routes import Answered, Asked, Reply, Route
@@ -153,7 +153,7 @@ ROUTES = [
         path="/api/v1/tasks/{taskId}/log",
         role=Role.VIEWER,
         handler=read_log,
-        query=models.ReadLog,
+        query=questions.ReadLog,
         answers={200: Answered("The piece.", models.LogPart)},
         problems=(NOT_FOUND, CORRUPT_TASK),
     ),
@@ -162,7 +162,7 @@ ROUTES = [
         path="/api/v1/tasks/{taskId}/log/stream",
         role=Role.VIEWER,
         handler=stream_log,
-        query=models.StreamLog,
+        query=questions.StreamLog,
         headers={"Last-Event-ID": "the id of the last event that came; goes before attempt and offset"},
         answers={200: Answered("The stream.", content_type="text/event-stream")},
         problems=(NOT_FOUND, CORRUPT_TASK, TOO_MANY_STREAMS),

@@ -7,7 +7,7 @@ from common.domain.errors import InvalidTask, Unanswered
 from common.domain.status import Answer, Status
 from common.domain.task import MAX_CONTENT, Submission
 from common.tokens import Role
-from stage4_api.api import models
+from stage4_api.api import models, questions
 from stage4_api.api.desk import Desk, surely
 from stage4_api.api.problems import (
     ALREADY_FINAL,
@@ -63,13 +63,13 @@ def get_task(desk: Desk, asked: Asked) -> Reply:
     deadline = desk.clock.monotonic() + waited
     while not _is_news(asked, task):
         left = deadline - desk.clock.monotonic()
-        if left <= 0 or desk.stopping.is_set() or not desk.streams.acquire(blocking=False):
+        if left <= 0 or desk.stopping.is_set():
             break
-        try:
+        with desk.resting() as rests:
+            if not rests:
+                break
             standing = Standing(Status(task["status"]), task["updatedAt"], task["attempt"])
             desk.follower.wait(task["taskId"], standing, left)
-        finally:
-            desk.streams.release()
         task = _task(desk, asked)
     return Reply(task, headers={"Preference-Applied": f"wait={waited}"})
 
@@ -91,7 +91,7 @@ def retry_task(desk: Desk, asked: Asked) -> Reply:
 
 def list_tasks(desk: Desk, asked: Asked) -> Reply:
     """List tasks. `cursor` is the nextCursor of the page before; tasks that come meanwhile hide no others."""
-    listing: models.Listing = asked.query
+    listing: questions.Listing = asked.query
     try:
         listed = desk.service.find(listing.query(), listing.limit, listing.cursor)
     except InvalidTask as error:
@@ -179,7 +179,7 @@ ROUTES = [
         path="/api/v1/tasks",
         role=Role.VIEWER,
         handler=list_tasks,
-        query=models.Listing,
+        query=questions.Listing,
         answers={200: Answered("A page of them.", models.Page)},
         problems=(CORRUPT_TASK,),
     ),
@@ -188,7 +188,7 @@ ROUTES = [
         path="/api/v1/tasks/{taskId}",
         role=Role.VIEWER,
         handler=get_task,
-        query=models.ReadTask,
+        query=questions.ReadTask,
         headers={"Prefer": "wait=N: wait up to N seconds, 60 at most, for something new"},
         answers={200: Answered("The task.", models.Task)},
         problems=(NOT_FOUND, CORRUPT_TASK),

@@ -52,6 +52,41 @@ def test_what_is_no_batch_is_refused_whole(door: Door, body: Any) -> None:
     assert (answer.status, answer.code) == (422, "INVALID_BODY")
 
 
+@pytest.mark.parametrize(
+    ("item", "status"),
+    [
+        (b'{"content": "x", "timeout": ' + b"1" * 4000 + b"}", 422),
+        (b'{"content": "x", "timeout": 1e999}', 422),
+        (b'{"content": "x", "timeout": -0.0}', 422),
+        (b'{"content": ' + b"[" * 150 + b"]" * 150 + b"}", 422),
+        (b'{"content": "x", "content": "y"}', 201),
+        (b'{"content": "x\\u0000"}', 422),
+        (b"null", 422),
+        (b"1e999", 422),
+    ],
+)
+def test_odd_json_within_a_batch_is_answered_by_itself(door: Door, item: bytes, status: int) -> None:
+    answer = door("POST", f"{TASKS}:batch", b'{"tasks": [' + item + b', {"content": "fine"}]}')
+    assert [one["status"] for one in answer.json["results"]] == [status, 201]
+    alone = door("POST", TASKS, item)
+    assert alone.status == status
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"tasks": ' + b"[" * 100_000,
+        b'{"tasks": [' + b"1" * 5000,
+        b'{"tasks": [{"content": "\xff"}]}',
+        b"\x00",
+        b"tasks",
+    ],
+)
+def test_what_is_no_json_is_no_batch(door: Door, body: bytes) -> None:
+    answer = door("POST", f"{TASKS}:batch", body)
+    assert (answer.status, answer.code) == (400, "NOT_JSON")
+
+
 def test_many_are_cancelled_and_retried_by_their_ids(door: Door, yard: Yard) -> None:
     waiting, running, failed = door.submit(), door.submit(), door.submit()
     yard.run(running)

@@ -15,7 +15,7 @@ from common.domain.errors import BadSetting
 from common.lab.until import until
 from common.service import Host
 from common.settings import Settings
-from stage4_api.api import server
+from stage4_api.api import connections, worker
 from stage4_api.api.server import ApiServer
 from tests.stage4.api.conftest import Door, Opens
 
@@ -126,7 +126,7 @@ def test_a_client_that_goes_away_in_the_middle_harms_nobody(door: Door, caplog: 
 def test_slow_clients_hold_up_nobody_and_are_cut_off(
     opens: Opens, monkeypatch: pytest.MonkeyPatch, part: bytes
 ) -> None:
-    monkeypatch.setattr(server, "RECEIVE_WITHIN", 1.5)
+    monkeypatch.setattr(connections, "RECEIVE_WITHIN", 1.5)
     door = opens(api_threads=1)
     slow = [raw(door, part) for _ in range(5)]
     assert served(door)
@@ -157,7 +157,7 @@ def test_slow_clients_hold_up_nobody_and_are_cut_off(
 def test_a_client_that_does_not_read_is_cut_off(
     opens: Opens, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(server, "SEND_WITHIN", 0.5)
+    monkeypatch.setattr(connections, "SEND_WITHIN", 0.5)
     door = opens(api_threads=1)
     for number in range(20):
         door.submit("x" * 900_000, taskId=f"t-{number}")
@@ -234,7 +234,7 @@ def test_a_worker_that_dies_is_replaced(
 ) -> None:
     assert served(door)
     died: Callable[[], bool] = lambda: "another takes its place" in caplog.text  # noqa: E731
-    monkeypatch.setattr(server._Worker, "murder_pending", lambda _: 1 / 0)
+    monkeypatch.setattr(worker.Worker, "murder_pending", lambda _: 1 / 0)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     until(died, within=5)
     monkeypatch.undo()
