@@ -33,6 +33,7 @@ def task_document(task: Task) -> dict[str, Any]:
         "outputBytes": result.output_bytes if result else None,
         "createdAt": task.created_at,
         "updatedAt": task.updated_at,
+        "dueAt": task.due_at or None,
         "startedAt": task.started_at or None,
         "finishedAt": task.finished_at or None,
     }

@@ -44,7 +44,7 @@ class Recover(Service):
 
 
 class Promote(Service):
-    """Makes tasks ready whose wait for a retry is over, and finds ready ones that stand in no queue."""
+    """Makes tasks ready whose wait is over, and finds ready ones that stand in no queue."""
 
     name = "promote"
 

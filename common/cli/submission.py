@@ -35,7 +35,7 @@ def submission_of(options: Mapping[str, Any], task_id: str) -> Submission:
 
 _SAME_NAME = (
     *("name", "timeout", "retries", "retry_delay", "output_limit", "on_agent_lost", "strategy"),
-    *("task_id", "request_id"),
+    *("priority", "delay", "start_at", "task_id", "request_id"),
 )
 
 

@@ -52,6 +52,9 @@ class EnvType(click.ParamType):  # type: ignore[type-arg]  # generic only since 
     "--label", "labels", type=EnvType(), multiple=True, help="Run it only where agents have this label (repeatable)."
 )
 @click.option("--strategy", metavar="NAME", help="How an agent is chosen for it, like least-load or round-robin.")
+@click.option("--priority", type=int, metavar="0-9", help="9 comes first, 0 last; 4 is usual. None waits for ever.")
+@click.option("--delay", type=float, metavar="SECONDS", help="Start it so much later.")
+@click.option("--start-at", metavar="TIME", help="Start it then, not before, like 2026-11-07T03:00Z.")
 @click.option("--task-id", metavar="ID", type=TASK_ID, help="Use this id instead of a new one.")
 @click.option("--request-id", metavar="ID", help="Submitting again with the same one makes no second task.")
 @click.option("-w", "--wait", is_flag=True, help="Wait for its end, then print its output.")
@@ -71,6 +74,7 @@ def submit(ctx: click.Context, /, **options: Any) -> None:
       dts submit --wait --timeout 60 'make test'
       dts submit --file clean.py --arg --all --retries 3 --follow
       dts submit --argv -- ls -l /
+      dts submit --start-at 2026-11-07T03:00+01:00 --priority 7 backup.sh
       echo 'date; uptime' | dts submit --wait -
       id=$(dts submit --request-id nightly-2026-11-07 'backup.sh')
 

@@ -105,7 +105,7 @@ KINDS = Rule(
 )
 OVERDUE = Rule(
     "retries",
-    "tasks whose wait for a retry is over are ready",
+    "tasks whose wait for their time, or for a retry, is over are ready",
     "an agent that lives does it five times a second: start one, or see why it doesn't",
     repair="makes them ready",
     verdict=Verdict.WARN,

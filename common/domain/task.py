@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from common.domain.errors import InvalidTask
+from common.domain.fields import HIGHEST, MAX_DELAY, USUAL, Instant
 from common.domain.result import Result
 from common.domain.status import Status
 
@@ -42,6 +43,9 @@ class TaskSpec(BaseModel):
     `content` is a command line for `sh -c`, a list (run as it is, without a shell), or the text of a script.
     `timeout` and `retry_delay` are seconds; `output_limit` is bytes of output kept per attempt. Only agents that have
     all of its `labels` run it; `strategy` chooses among them, where empty the scheduler's own.
+
+    It starts at `start_at` at the earliest, or `delay` seconds after it was submitted; of tasks that are ready one of
+    a higher `priority` comes first, but never by more than a bounded time (common.domain.fields.STEP).
     """
 
     model_config = ConfigDict(
@@ -66,6 +70,9 @@ class TaskSpec(BaseModel):
     on_agent_lost: Literal["requeue", "fail"] = "requeue"
     labels: dict[LabelName, LabelValue] = Field(default_factory=dict, max_length=20)
     strategy: StrategyName = ""
+    priority: int = Field(default=USUAL, ge=0, le=HIGHEST)
+    start_at: Instant | None = None
+    delay: float = Field(default=0.0, ge=0, le=MAX_DELAY)
 
     @field_validator("name")
     @classmethod
@@ -109,6 +116,12 @@ class TaskSpec(BaseModel):
         size = sum(len(text.encode()) for text in chain(content, self.args, *self.env.items()))
         if size > MAX_CONTENT:
             raise ValueError(f"content, args and env are {size:,} bytes together; at most {MAX_CONTENT:,} are taken")
+        return self
+
+    @model_validator(mode="after")
+    def _timely(self) -> Self:
+        if self.start_at and self.delay:
+            raise ValueError("startAt and delay are two ways to say when it may start: give one")
         return self
 
     @classmethod
@@ -172,6 +185,8 @@ class Task:
     result: Result | None = None
     created_at: str = ""
     updated_at: str = ""
+    due_at: str = ""
+    """Before which it does not start; empty where it may at once."""
     started_at: str = ""
     finished_at: str = ""
 

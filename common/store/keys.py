@@ -12,7 +12,7 @@
     queue:tasks:moving         list     <consumer> suffix; taken off a queue, not yet stamped with an id
     queue:tasks:held           hash     <consumer> suffix; message id -> body, taken and not yet settled
     queue:tasks:dead           list     JSON {"id", "at", "reason", "body"} of messages nobody could read
-    queue:pending              zset     ids of the tasks ready to be taken, by the time they became so (ms)
+    queue:pending              zset     ids of the tasks ready to be taken, in their turn: since when, by priority (ms)
     queue:agent:<agentId>      list     messages on the attempts that are this agent's (and :moving, :held, :dead)
     queue:status               list     status updates of agents, where the bus is Redis (and :moving, :held, :dead)
     queue:logs                 list     their output, likewise
@@ -20,7 +20,7 @@
     heartbeats                 hash     agent -> its newest heartbeat, JSON, where the bus is Redis
     reports:applied            hash     agent -> "<boot> <number>" of its newest status update that a manager applied
     reports:refused            hash     answer -> how many updates of agents were refused so
-    queue:delayed              zset     ids of the tasks that wait for a retry, by the time it is due (ms)
+    queue:delayed              zset     ids of the tasks that wait for their time or a retry, by when that is (ms)
     bell:pending               list     at most one element; rung when something became ready
     agent:<agentId>:tasks      zset     ids of the tasks this agent holds, by the time they were given to it (ms)
     agent:<agentId>            hash     an agent's lease (boot, host, pid, slots, types, startedAt); expires

@@ -121,7 +121,7 @@ class TaskStore(TaskReader):
                 [task_id, submission.digest(), request or "", len(fields), *fields],
             )
 
-        shared = [keys.all, keys.pending, keys.bell]
+        shared = [keys.all, keys.pending, keys.bell, keys.delayed]
         answers = self._batch("submit", by, shared, [self._limits.pending], map(item, submissions))
         return [Submitted(task_id, Answer(answer)) for answer, task_id in answers]
 
@@ -140,7 +140,7 @@ class TaskStore(TaskReader):
         return [task for task in granted if task]
 
     def ready(self, limit: int = BATCH) -> list[Task]:
-        """Up to `limit` tasks that are ready, longest waiting first, without what they are to run.
+        """Up to `limit` tasks that are ready, in their turn, without what they are to run.
 
         The queue is only a hint: `assign` says whether they still wait. One that can't be read is told as a
         task of the ordinary kind, for an agent to find out: nothing may block those behind it.
@@ -275,7 +275,8 @@ class TaskStore(TaskReader):
     def retry(self, task_ids: Sequence[str], by: str) -> list[Answer]:
         """FAILED or CANCELLED -> PENDING with fresh budgets; the old result stays in the history (F-API-04)."""
         items = ((self._own(task_id), [task_id]) for task_id in task_ids)
-        return _answers(self._batch("retry", by, [self.keys.pending, self.keys.bell], [], items))
+        shared = [self.keys.pending, self.keys.bell, self.keys.delayed]
+        return _answers(self._batch("retry", by, shared, [], items))
 
     def log(self, chunks: Sequence[LogChunk], by: str) -> list[Answer]:
         """More output of running attempts; pieces that are there already are not written twice."""
@@ -288,7 +289,7 @@ class TaskStore(TaskReader):
         return _answers(self._batch("log", by, [], [], map(item, chunks)))
 
     def promote(self, by: str, limit: int = BATCH) -> int:
-        """Make tasks ready whose wait for a retry is over; returns how many."""
+        """Make tasks ready whose wait, for their time or for a retry, is over; returns how many."""
         return int(self._scripts.call("promote", by, self._queues(), [limit]))
 
     def enqueue(self, by: str, first: int = 0, limit: int = BATCH) -> tuple[int, int]:
@@ -382,7 +383,7 @@ class TaskStore(TaskReader):
         return [self.keys.task(task_id), self.keys.history(task_id)]
 
     def _queues(self) -> list[str]:
-        return [self.keys.delayed, self.keys.pending, self.keys.bell]
+        return [self.keys.delayed, self.keys.pending, self.keys.bell, self.keys.task_prefix]
 
     def _batch(
         self,

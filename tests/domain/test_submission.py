@@ -40,10 +40,13 @@ def test_everything_can_be_said() -> None:
         retryDelay=2,
         outputLimit=2048,
         onAgentLost="fail",
+        priority=9,
+        startAt="2026-11-07t03:00:00.1+01:00",
     )
     assert (task.task_id, task.request_id) == ("a.B-9_", "order 66 / “七”")
     assert task.content == ["echo", "", "日本語\n"]
     assert (task.timeout, task.retry_delay, task.output_limit, task.on_agent_lost) == (0.5, 2.0, 2048, "fail")
+    assert (task.priority, task.start_at) == (9, "2026-11-07T02:00:00.100Z")
 
 
 @pytest.mark.parametrize(
@@ -141,6 +144,17 @@ def test_what_is_no_task_is_refused(raw: bytes | str, told: str) -> None:
         ("outputLimit", 0, "outputLimit: Input should be greater"),
         ("outputLimit", 2**40, "outputLimit: Input should be less"),
         ("onAgentLost", "retry", "onAgentLost: Input should be 'requeue' or 'fail'"),
+        ("priority", 10, "priority: Input should be less than or equal to 9"),
+        ("priority", -1, "priority: Input should be greater than or equal to 0"),
+        ("priority", 4.5, "priority: Input should be a valid integer"),
+        ("delay", -1, "delay: Input should be greater than or equal to 0"),
+        ("delay", 30 * 86_400 + 1, "delay: Input should be less than or equal to 2592000"),
+        ("startAt", "2026-11-07T03:00:00", "startAt: must be a time with its zone, like 2026-11-07T03:00:00Z"),
+        ("startAt", "2026-11-07", "startAt: must be a time with its zone"),
+        ("startAt", "soon", "startAt: must be a time with its zone"),
+        ("startAt", "", "startAt: must be a time with its zone"),
+        ("startAt", "0001-01-01T00:00:00+23:00", "startAt: must be a time with its zone"),
+        ("startAt", 1_800_000_000, "startAt: Input should be a valid string"),
         ("timout", 5, "'timout' is no field of a task (did you mean 'timeout'?)"),
         ("task_id", "a", "(did you mean 'taskId'?)"),
         ("status", "SUCCESS", "'status' is no field of a task"),
@@ -156,6 +170,11 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     told = refused(b'{"content": "", "timeout": -1, "retrys": 1}')
     assert "content: must not be empty; timeout: " in told
     assert "'retrys' is no field of a task (did you mean 'retries'?)" in told
+
+
+def test_it_is_said_once_when_a_task_may_start() -> None:
+    told = refused(json.dumps({"content": "x", "startAt": "2026-11-07T03:00:00Z", "delay": 1}))
+    assert told == "startAt and delay are two ways to say when it may start: give one"
 
 
 def test_content_args_and_env_share_one_bound() -> None:
@@ -201,10 +220,16 @@ SAME = {"content": "x", "env": {"A": "1", "B": "2"}}
         '{"content": "x", "env": {"A": "1", "B": "2"}, "timeout": 3600, "retries": 0, "args": [], "name": "task"}',
         '{"content": "x", "env": {"A": "1", "B": "2"}, "timeout": 3600.0, "retryDelay": 1e0}',
         '{"content": "x", "env": {"A": "1", "B": "2"}, "taskId": "t", "requestId": "r"}',
+        '{"content": "x", "env": {"A": "1", "B": "2"}, "priority": 4, "startAt": null, "delay": 0}',
     ],
 )
 def test_the_same_request_has_the_same_digest_however_it_is_written(raw: str) -> None:
     assert Submission.parse(raw).digest() == parse(**SAME).digest()
+
+
+def test_one_time_has_one_digest_in_whichever_zone_it_is_told() -> None:
+    told = ("2026-11-07T03:00:00Z", "2026-11-07T03:00Z", "2026-11-07T04:00:00.000+01:00", "2026-11-06T22:00:00-05:00")
+    assert len({parse(startAt=text).digest() for text in told}) == 1
 
 
 @pytest.mark.parametrize(
@@ -225,6 +250,9 @@ def test_the_same_request_has_the_same_digest_however_it_is_written(raw: str) ->
         {"onAgentLost": "fail"},
         {"labels": {"gpu": "yes"}},
         {"strategy": "random"},
+        {"priority": 5},
+        {"startAt": "2026-11-07T03:00:00Z"},
+        {"delay": 1},
     ],
     ids=str,
 )
@@ -248,6 +276,9 @@ def test_a_digest_counts_every_field_of_a_request() -> None:
             "on_agent_lost",
             "labels",
             "strategy",
+            "priority",
+            "start_at",
+            "delay",
         )
     }
     assert set(Submission.model_fields) - set(TaskSpec.model_fields) == {"task_id", "request_id"}

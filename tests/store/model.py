@@ -83,7 +83,7 @@ class Model:
         self.quarantined: dict[str, bool] = {}
         """Whether each still is; one that is over is forgotten with the next one."""
         self.ready: list[str] = []
-        """Oldest first."""
+        """Highest priority first, then oldest first: a test is over sooner than a level's worth of time."""
         self.delayed: dict[str, int] = {}
         """When each is due."""
         self.dead: list[str] = []
@@ -105,7 +105,7 @@ class Model:
         task.moved("submit", "tester", Status.PENDING)
         if asked.request_id:
             self.requests[asked.request_id] = task_id
-        self._ready(task_id)
+        self._waits_in_turn(task_id)
         return Answer.OK, task_id
 
     def room(self) -> int:
@@ -342,8 +342,9 @@ class Model:
         task.forget_result()
         task.failures = task.lost = 0
         task.cancel_requested = task.started = False
+        task.waiting = ""
         task.moved("retry", "tester", Status.PENDING, was=was)
-        self._ready(task_id)
+        self._waits_in_turn(task_id)
         return Answer.OK
 
     # Scans.
@@ -359,7 +360,7 @@ class Model:
         """`pending` are all that are so, in the order in which they are looked at."""
         missing = [task_id for task_id in pending if task_id not in self.ready and task_id not in self.delayed]
         for task_id in missing:
-            self._ready(task_id)
+            self._waits_in_turn(task_id)
         return len(missing), len(pending)
 
     def purge(self, limit: int) -> int:
@@ -421,8 +422,16 @@ class Model:
         task.moved("start", by or task.agent, Status.RUNNING, agent=task.agent, boot=task.boot)
 
     def _ready(self, task_id: str) -> None:
-        self.ready.append(task_id)
+        priority = self.tasks[task_id].asked.priority
+        before = [other for other in self.ready if self.tasks[other].asked.priority >= priority]
+        self.ready.insert(len(before), task_id)
         self.bell = True
+
+    def _waits_in_turn(self, task_id: str) -> None:
+        if self.tasks[task_id].asked.delay:
+            self.delayed[task_id] = FAR
+        else:
+            self._ready(task_id)
 
     def _leaves_queues(self, task_id: str) -> None:
         if task_id in self.ready:

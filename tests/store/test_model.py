@@ -40,6 +40,8 @@ BODIES = [
     {"content": "true"},
     {"content": "true", "retries": 2, "retry_delay": 1000},
     {"content": "false", "retries": 1, "retry_delay": 0, "on_agent_lost": "fail"},
+    {"content": "true", "priority": 9},
+    {"content": "true", "priority": 0, "delay": 1000},
 ]
 RESULTS = [
     success("done\n", 5),
@@ -167,8 +169,9 @@ class Askers(RuleBasedStateMachine):
             return answers
 
         self.ask(
-            expected, lambda: [(one.task_id, one.answer) for one in self.store.submit(asked, "tester", self.ids)]
-        )  # fmt: skip
+            expected,
+            lambda: self._queued([(one.task_id, one.answer) for one in self.store.submit(asked, "tester", self.ids)]),
+        )
 
     @rule(place=PLACES, limit=FEW, heard=st.booleans())
     def claim(self, place: tuple[str, str], limit: int, heard: bool) -> None:
@@ -272,6 +275,12 @@ class Askers(RuleBasedStateMachine):
             assert due == millis(self.store.history(task_id)[-1]["retryAt"])
         return answers
 
+    def _queued(self, answered: Any) -> Any:
+        """What was answered, when tasks may have been put where they wait until they are due."""
+        for task_id, due in self._due_when_it_is_said().items():
+            assert due == millis(self.store.get_many([task_id])[0].due_at)  # type: ignore[union-attr]
+        return answered
+
     def _due_when_it_is_said(self) -> dict[str, float]:
         """What the store says of when tasks are due; from now on it is this test that says so."""
         waits = members_in(snapshot(self.redis), self.keys.delayed)
@@ -308,7 +317,10 @@ class Askers(RuleBasedStateMachine):
 
     @rule(names=st.lists(NAMES, min_size=1, max_size=2))
     def retry(self, names: list[str]) -> None:
-        self.ask(lambda: [self.model.retry(name) for name in names], lambda: self.store.retry(names, "tester"))
+        self.ask(
+            lambda: [self.model.retry(name) for name in names],
+            lambda: self._queued(self.store.retry(names, "tester")),
+        )
 
     @rule()
     def repeat(self) -> None:
@@ -333,7 +345,7 @@ class Askers(RuleBasedStateMachine):
             self.redis.delete(self.keys.pending, self.keys.bell)
 
         def answered() -> tuple[int, int]:
-            parts = [self.store.enqueue("scan", 0, 1), self.store.enqueue("scan", 1)]
+            parts = self._queued([self.store.enqueue("scan", 0, 1), self.store.enqueue("scan", 1)])
             return sum(back for back, _ in parts), sum(looked for _, looked in parts)
 
         def expected() -> tuple[int, int]:
@@ -402,7 +414,7 @@ class Askers(RuleBasedStateMachine):
                 views.append(task_of(fields))
 
     def _order_as_stored(self, stored: Snapshot) -> None:
-        """Those that became ready in one millisecond stand in the order of their ids."""
+        """Those of one priority that became ready in one millisecond stand in the order of their ids."""
         scores = members_in(stored, self.keys.pending)
         assert scores.keys() == set(self.model.ready)
         assert len(scores) == len(self.model.ready)

@@ -20,10 +20,10 @@ local function enters(place, id, ms)
   end
 end
 
-local function stands_in_one_queue(id)
+local function stands_in_one_queue(task, id)
   if not redis.call('ZSCORE', KEYS[9], id) and not redis.call('ZSCORE', KEYS[10], id) then
-    ready(KEYS[9], KEYS[11], id)
-    done[#done + 1] = 'put into ' .. KEYS[9]
+    wait_in_turn(KEYS[10], KEYS[9], KEYS[11], task, id)
+    done[#done + 1] = 'put into ' .. (redis.call('ZSCORE', KEYS[9], id) and KEYS[9] or KEYS[10])
   elseif redis.call('ZSCORE', KEYS[9], id) then
     leaves(KEYS[10], id)
   end
@@ -77,7 +77,7 @@ local function mend(task, history, request, id, status, updated, request_id, mad
     leaves(held, id)
   end
   if status == 'PENDING' then
-    stands_in_one_queue(id)
+    stands_in_one_queue(task, id)
   else
     leaves(KEYS[9], id)
     leaves(KEYS[10], id)

@@ -20,7 +20,7 @@ local by = ARGV[2]
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 
--- Days since 1970 to a date: http://howardhinnant.github.io/date_algorithms.html#civil_from_days
+-- Days since 1970 to a date, and below back again: http://howardhinnant.github.io/date_algorithms.html#civil_from_days
 local function iso(ms)
   local floor = math.floor
   local days = floor(ms / 86400000)
@@ -39,6 +39,22 @@ local function iso(ms)
 end
 
 local stamp = iso(now)
+
+-- The text that iso makes of a time, back to ms; nothing where it is another text.
+local function instant(text)
+  local floor = math.floor
+  local year, month, day, hour, minute, second, ms =
+    string.match(text, '^(%d%d%d%d)-(%d%d)-(%d%d)T(%d%d):(%d%d):(%d%d)%.(%d%d%d)Z$')
+  if not year then
+    return
+  end
+  local y = month + 0 <= 2 and year - 1 or year + 0
+  local era = floor(y / 400)
+  local yoe = y - era * 400
+  local doy = floor((153 * (month + (month + 0 > 2 and -3 or 9)) + 2) / 5) + day - 1
+  local days = era * 146097 + yoe * 365 + floor(yoe / 4) - floor(yoe / 100) + doy - 719468
+  return days * 86400000 + hour * 3600000 + minute * 60000 + second * 1000 + ms
+end
 
 -- The named fields of a task; none of them where its key holds no hash, for then it is no task.
 local function fields(task, ...)
@@ -89,11 +105,24 @@ local function forget_id(pending, id)
   redis.call('ZREM', index.PENDING, id)
 end
 
--- Make a task ready to be taken; one element in the bell is enough to wake whoever waits.
-local function ready(pending, bell, id)
-  redis.call('ZADD', pending, now, id)
+-- Make a task ready to be taken, in its turn: a minute earlier for each level of priority above the usual one. So what
+-- waits long enough comes before all that is new. One element in the bell is enough to wake whoever waits.
+local function ready(pending, bell, task, id)
+  local priority = tonumber(fields(task, 'priority')[1]) or 4
+  redis.call('ZADD', pending, now - (priority - 4) * 60000, id)
   if redis.call('LLEN', bell) == 0 then
     redis.call('LPUSH', bell, 1)
+  end
+end
+
+-- Put a PENDING task where it waits: until it is due, if it has asked for a time, else among those that are ready.
+local function wait_in_turn(delayed, pending, bell, task, id)
+  local due = fields(task, 'dueAt')[1]
+  local at = due and instant(due)
+  if at and at > now then
+    redis.call('ZADD', delayed, at, id)
+  else
+    ready(pending, bell, task, id)
   end
 end
 

@@ -97,7 +97,7 @@ local function report(task, history, log, held, at)
     redis.call('ZADD', KEYS[9], now + wait, id)
     detail = detail .. ',"retryAt":"' .. iso(now + wait) .. '"'
   elseif after == 'PENDING' then
-    ready(KEYS[8], KEYS[10], id)
+    ready(KEYS[8], KEYS[10], task, id)
   elseif after == 'FAILED' and budget == 'lost' then
     give_up(KEYS[11], id, lost)
   end
