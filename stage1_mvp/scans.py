@@ -63,6 +63,21 @@ class Promote(Service):
         return 0.2
 
 
+class Expire(Service):
+    """Ends tasks that have not started by the time that they asked to have started by."""
+
+    name = "expire"
+
+    def __init__(self, store: TaskStore, agent: str) -> None:
+        self._store, self._agent = store, agent
+
+    def step(self) -> float:
+        ended, looked = self._store.expire(self._agent)
+        if ended:
+            log.info("%d tasks had not started in time", ended)
+        return 0 if looked == BATCH else 0.2
+
+
 class Purge(Service):
     """Removes final tasks whose retention is over."""
 

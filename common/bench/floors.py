@@ -64,7 +64,7 @@ class BareStore:
 
     def _submit(self, submissions: Sequence[tuple[list[str], list[str | int]]]) -> None:
         keys, bound = self.keys, Limits().pending
-        shared = [keys.all, keys.pending, keys.bell, keys.delayed]
+        shared = [keys.all, keys.pending, keys.bell, keys.delayed, keys.expiring]
         for first in range(0, len(submissions), BATCH):
             part = submissions[first : first + BATCH]
             its_own = [key for own, _ in part for key in own]

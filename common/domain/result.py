@@ -27,6 +27,8 @@ class Reason(StrEnum):
     FENCED = "FENCED"
     """The agent could not prove its lease any more and ended the task."""
     AGENT_LOST = "AGENT_LOST"
+    EXPIRED = "EXPIRED"
+    """It had not started by the time that it was to have started by."""
 
 
 CHARGED = frozenset({Reason.EXIT_CODE, Reason.SIGNAL, Reason.TIMEOUT, Reason.SPAWN_ERROR, Reason.EXECUTOR_ERROR})

@@ -42,10 +42,13 @@ class TaskSpec(BaseModel):
 
     `content` is a command line for `sh -c`, a list (run as it is, without a shell), or the text of a script.
     `timeout` and `retry_delay` are seconds; `output_limit` is bytes of output kept per attempt. Only agents that have
-    all of its `labels` run it; `strategy` chooses among them, where empty the scheduler's own.
+    all of its `labels` run it; `strategy` chooses among them, where empty the scheduler's own. `tags` are for people,
+    who may look for them.
 
     It starts at `start_at` at the earliest, or `delay` seconds after it was submitted; of tasks that are ready one of
-    a higher `priority` comes first, but never by more than a bounded time (common.domain.fields.STEP).
+    a higher `priority` comes first, but never by more than a bounded time (common.domain.fields.STEP). If it has not
+    started by `start_by`, or `start_within` seconds after it might have, it is FAILED; what follows its first start,
+    retries for example, has no such bound.
     """
 
     model_config = ConfigDict(
@@ -70,9 +73,12 @@ class TaskSpec(BaseModel):
     on_agent_lost: Literal["requeue", "fail"] = "requeue"
     labels: dict[LabelName, LabelValue] = Field(default_factory=dict, max_length=20)
     strategy: StrategyName = ""
+    tags: dict[LabelName, LabelValue] = Field(default_factory=dict, max_length=20)
     priority: int = Field(default=USUAL, ge=0, le=HIGHEST)
     start_at: Instant | None = None
     delay: float = Field(default=0.0, ge=0, le=MAX_DELAY)
+    start_by: Instant | None = None
+    start_within: float | None = Field(default=None, gt=0, le=MAX_DELAY)
 
     @field_validator("name")
     @classmethod
@@ -98,7 +104,7 @@ class TaskSpec(BaseModel):
         _check_texts(args)
         return args
 
-    @field_validator("labels")
+    @field_validator("labels", "tags")
     @classmethod
     def _in_order(cls, labels: dict[str, str]) -> dict[str, str]:
         return dict(sorted(labels.items()))
@@ -122,6 +128,10 @@ class TaskSpec(BaseModel):
     def _timely(self) -> Self:
         if self.start_at and self.delay:
             raise ValueError("startAt and delay are two ways to say when it may start: give one")
+        if self.start_by and self.start_within is not None:
+            raise ValueError("startBy and startWithin are two ways to say by when it must have started: give one")
+        if self.start_by and self.start_at and self.start_by <= self.start_at:
+            raise ValueError("startBy is not after startAt: it could never start")
         return self
 
     @classmethod
@@ -187,6 +197,8 @@ class Task:
     updated_at: str = ""
     due_at: str = ""
     """Before which it does not start; empty where it may at once."""
+    expires_at: str = ""
+    """By when it is to have started first; empty where that does not matter."""
     started_at: str = ""
     finished_at: str = ""
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic.alias_generators import to_camel
 
@@ -11,6 +11,8 @@ from common.domain.fields import USUAL
 from common.domain.result import Reason, Result
 from common.domain.status import Status
 from common.domain.task import Submission, Task, TaskSpec
+
+T = TypeVar("T")
 
 
 def fields_of(submission: Submission) -> list[str]:
@@ -54,6 +56,7 @@ def task_of(fields: dict[str, str]) -> Task:
             created_at=fields["createdAt"],
             updated_at=fields["updatedAt"],
             due_at=fields.get("dueAt", ""),
+            expires_at=fields.get("expiresAt", ""),
             started_at=fields.get("startedAt", ""),
             finished_at=fields.get("finishedAt", ""),
         )
@@ -85,8 +88,8 @@ _KINDS: dict[str, Callable[[str], object]] = {
     **dict.fromkeys(
         ("attempt", "failures", "lost", "retries", "outputLimit", "priority", "exitCode", "outputBytes"), int
     ),
-    **dict.fromkeys(("timeout", "retryDelay", "delay"), float),
-    **dict.fromkeys(("args", "env", "labels"), json.loads),
+    **dict.fromkeys(("timeout", "retryDelay", "delay", "startWithin"), float),
+    **dict.fromkeys(("args", "env", "labels", "tags"), json.loads),
     "status": Status,
     "reason": Reason,
 }
@@ -125,9 +128,12 @@ def _spec(fields: dict[str, str]) -> TaskSpec:
         on_agent_lost=fields["onAgentLost"],
         labels=_loaded(fields.get("labels"), dict),
         strategy=fields.get("strategy", ""),
+        tags=_loaded(fields.get("tags"), dict),
         priority=int(fields.get("priority") or USUAL),
         start_at=fields.get("startAt"),
         delay=float(fields.get("delay") or 0),
+        start_by=fields.get("startBy"),
+        start_within=_maybe(float, fields.get("startWithin")),
     )
 
 
@@ -150,6 +156,10 @@ def _loaded(text: str | None, kind: type) -> Any:
     return json.loads(text) if text else kind()
 
 
+def _maybe(kind: Callable[[str], T], text: str | None) -> T | None:
+    return kind(text) if text else None
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
@@ -159,10 +169,9 @@ def _number(value: float) -> str:
 
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
-    **dict.fromkeys(("args", "env", "labels"), _json),
-    **dict.fromkeys(("strategy", "start_at"), str),
-    "priority": str,
-    "delay": _number,
+    **dict.fromkeys(("args", "env", "labels", "tags"), _json),
+    **dict.fromkeys(("strategy", "start_at", "start_by", "priority"), str),
+    **dict.fromkeys(("delay", "start_within"), _number),
 }
 _OPTIONAL = {
     to_camel(name): (name, TaskSpec.model_fields[name].get_default(call_default_factory=True), written)

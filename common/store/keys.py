@@ -7,6 +7,7 @@
     tasks:<STATUS>             zset     ids of the tasks in that status, by the time they got there (ms)
     tasks:all                  zset     ids of all tasks, by the time they were made (ms)
     tasks:cancelling           zset     ids of running tasks that somebody asked to cancel, by when that was (ms)
+    tasks:expiring             zset     ids of tasks that are to have started by a time, by that time (ms)
     tasks:dead                 list     JSON notes on tasks given up because agents kept dying with them
     queue:tasks                list     whole JSON tasks, pushed by hand with LPUSH
     queue:tasks:moving         list     <consumer> suffix; taken off a queue, not yet stamped with an id
@@ -51,6 +52,7 @@ class Keys:
         """The status indexes in the order of `Status`: the first keys of every verb's script."""
         self.all = f"{namespace}tasks:all"
         self.dead = f"{namespace}tasks:dead"
+        self.expiring = f"{namespace}tasks:expiring"
         self.cancelling = f"{namespace}tasks:cancelling"
         self.status_queue = f"{namespace}queue:status"
         self.logs_queue = f"{namespace}queue:logs"

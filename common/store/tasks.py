@@ -121,7 +121,7 @@ class TaskStore(TaskReader):
                 [task_id, submission.digest(), request or "", len(fields), *fields],
             )
 
-        shared = [keys.all, keys.pending, keys.bell, keys.delayed]
+        shared = [keys.all, keys.pending, keys.bell, keys.delayed, keys.expiring]
         answers = self._batch("submit", by, shared, [self._limits.pending], map(item, submissions))
         return [Submitted(task_id, Answer(answer)) for answer, task_id in answers]
 
@@ -206,7 +206,9 @@ class TaskStore(TaskReader):
         One that can't be read back is FAILED at once, as with `claim`, and the answer is TERMINAL.
         """
         items = ((self._own(a.task_id), [a.task_id, a.attempt]) for a in attempts)
-        answers = self._batch("start", agent, [self.keys.agent(agent)], [agent, boot], items)
+        answers = self._batch(
+            "start", agent, [self.keys.agent(agent), self.keys.held_tasks(agent)], [agent, boot], items
+        )
         hashes = ((a.task_id, _fields(flat)) for a, (_, flat) in zip(attempts, answers, strict=True))
         tasks = self._read_back(hashes, agent, boot)
         return [
@@ -275,7 +277,7 @@ class TaskStore(TaskReader):
     def retry(self, task_ids: Sequence[str], by: str) -> list[Answer]:
         """FAILED or CANCELLED -> PENDING with fresh budgets; the old result stays in the history (F-API-04)."""
         items = ((self._own(task_id), [task_id]) for task_id in task_ids)
-        shared = [self.keys.pending, self.keys.bell, self.keys.delayed]
+        shared = [self.keys.pending, self.keys.bell, self.keys.delayed, self.keys.expiring]
         return _answers(self._batch("retry", by, shared, [], items))
 
     def log(self, chunks: Sequence[LogChunk], by: str) -> list[Answer]:
@@ -291,6 +293,15 @@ class TaskStore(TaskReader):
     def promote(self, by: str, limit: int = BATCH) -> int:
         """Make tasks ready whose wait, for their time or for a retry, is over; returns how many."""
         return int(self._scripts.call("promote", by, self._queues(), [limit]))
+
+    def expire(self, by: str, limit: int = BATCH) -> tuple[int, int]:
+        """PENDING -> FAILED, of up to `limit` tasks that should have started by now.
+
+        Returns how many were ended, and how many were looked at. What is with an agent is looked at again.
+        """
+        keys = [self.keys.expiring, self.keys.pending, self.keys.delayed, self.keys.task_prefix]
+        ended, looked = self._scripts.call("expire", by, keys, [limit])
+        return int(ended), int(looked)
 
     def enqueue(self, by: str, first: int = 0, limit: int = BATCH) -> tuple[int, int]:
         """Put PENDING tasks that stand in no queue back into one; looks at `limit` from rank `first` on.
@@ -325,7 +336,11 @@ class TaskStore(TaskReader):
             ]
             keys += own
             args += [task_id, len(own)]
-        return int(self._scripts.call("purge", by, [self.keys.all, *keys], [before, status, *args])) if keys else 0
+        return (
+            int(self._scripts.call("purge", by, [self.keys.all, self.keys.expiring, *keys], [before, status, *args]))
+            if keys
+            else 0
+        )
 
     def _belongings(self, task_ids: list[str]) -> Iterator[tuple[str, int, str]]:
         """Per id its attempts and requestId, as far as they can be read: what was spoilt must go too."""

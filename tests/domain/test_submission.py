@@ -8,6 +8,8 @@ import pytest
 from common.domain.errors import InvalidTask, Rejected
 from common.domain.task import MAX_CONTENT, Submission, TaskSpec
 
+NOON = "2026-11-07T12:00:00Z"
+
 
 def refused(raw: bytes | str) -> str:
     with pytest.raises(InvalidTask) as told:
@@ -154,6 +156,9 @@ def test_what_is_no_task_is_refused(raw: bytes | str, told: str) -> None:
         ("startAt", "soon", "startAt: must be a time with its zone"),
         ("startAt", "", "startAt: must be a time with its zone"),
         ("startAt", "0001-01-01T00:00:00+23:00", "startAt: must be a time with its zone"),
+        ("startBy", "2026-11-07T03:00:00", "startBy: must be a time with its zone"),
+        ("startWithin", 0, "startWithin: Input should be greater than 0"),
+        ("startWithin", 30 * 86_400 + 1, "startWithin: Input should be less than or equal to 2592000"),
         ("startAt", 1_800_000_000, "startAt: Input should be a valid string"),
         ("timout", 5, "'timout' is no field of a task (did you mean 'timeout'?)"),
         ("task_id", "a", "(did you mean 'taskId'?)"),
@@ -172,9 +177,20 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     assert "'retrys' is no field of a task (did you mean 'retries'?)" in told
 
 
-def test_it_is_said_once_when_a_task_may_start() -> None:
-    told = refused(json.dumps({"content": "x", "startAt": "2026-11-07T03:00:00Z", "delay": 1}))
-    assert told == "startAt and delay are two ways to say when it may start: give one"
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ({"startAt": NOON, "delay": 1}, "startAt and delay are two ways to say when it may start: give one"),
+        (
+            {"startBy": NOON, "startWithin": 1},
+            "startBy and startWithin are two ways to say by when it must have started",
+        ),
+        ({"startAt": NOON, "startBy": NOON}, "startBy is not after startAt: it could never start"),
+        ({"startAt": NOON, "startBy": "2026-11-07T12:59:59+01:00"}, "startBy is not after startAt"),
+    ],
+)
+def test_times_that_contradict_each_other_are_refused(times: dict[str, Any], told: str) -> None:
+    assert told in refused(json.dumps({"content": "x"} | times))
 
 
 def test_content_args_and_env_share_one_bound() -> None:
@@ -250,9 +266,12 @@ def test_one_time_has_one_digest_in_whichever_zone_it_is_told() -> None:
         {"onAgentLost": "fail"},
         {"labels": {"gpu": "yes"}},
         {"strategy": "random"},
+        {"tags": {"team": "a"}},
         {"priority": 5},
         {"startAt": "2026-11-07T03:00:00Z"},
         {"delay": 1},
+        {"startBy": "2026-11-07T03:00:00Z"},
+        {"startWithin": 1},
     ],
     ids=str,
 )
@@ -276,9 +295,12 @@ def test_a_digest_counts_every_field_of_a_request() -> None:
             "on_agent_lost",
             "labels",
             "strategy",
+            "tags",
             "priority",
             "start_at",
             "delay",
+            "start_by",
+            "start_within",
         )
     }
     assert set(Submission.model_fields) - set(TaskSpec.model_fields) == {"task_id", "request_id"}

@@ -43,8 +43,18 @@ class Kept:
     """The leader's word on why it waits."""
     history: list[Entry] = field(default_factory=list)
     logs: dict[int, str] = field(default_factory=dict)
+    late: str = ""
+    """By when it should have started, where that is over."""
     aged: int | None = None
     """Its rank among the final ones whose retention is over."""
+
+    @property
+    def too_late(self) -> bool:
+        return bool(self.late) and not self.started
+
+    def expires(self, by: str) -> None:
+        self.reason, self.error = "EXPIRED", f"it had not started by {self.late}"
+        self.moved("expire", by, Status.FAILED, reason="EXPIRED")
 
     def is_of(self, attempt: int, agent: str, boot: str) -> bool:
         return self.attempt > 0 and (self.attempt, self.agent, self.boot) == (attempt, agent, boot)
@@ -116,7 +126,13 @@ class Model:
     def claim(self, agent: str, boot: str, limit: int) -> list[str] | None:
         if self.leases.get(agent) != boot:
             return None
-        granted, self.ready = self.ready[:limit], self.ready[limit:]
+        late: list[str] = []
+        granted: list[str] = []
+        while self.ready and len(granted) < limit:
+            task_id = self.ready.pop(0)
+            (late if self.tasks[task_id].too_late else granted).append(task_id)
+        for task_id in late:
+            self.tasks[task_id].expires(agent)
         for task_id in granted:
             task = self.tasks[task_id]
             task.attempt, task.agent, task.boot = task.attempt + 1, agent, boot
@@ -132,15 +148,17 @@ class Model:
             return Answer.NOT_FOUND, 0
         if task.status in FINAL:
             return Answer.TERMINAL, task.attempt
-        if task.status is Status.SCHEDULED and (task.agent, task.boot) == (agent, boot):
-            return Answer.SAME, task.attempt
         if task.status is not Status.PENDING:
-            return Answer.STALE_STATE, task.attempt
+            same = task.status is Status.SCHEDULED and (task.agent, task.boot) == (agent, boot)
+            return Answer.SAME if same else Answer.STALE_STATE, task.attempt
         if refused := self._takes_nothing(agent, boot, limit):
             return refused, task.attempt
         if task_id not in self.ready:
             return Answer.STALE_STATE, task.attempt
         self.ready.remove(task_id)
+        if task.too_late:
+            task.expires("leader")
+            return Answer.TERMINAL, task.attempt
         task.waiting = ""
         task.attempt, task.agent, task.boot, task.epoch = task.attempt + 1, agent, boot, epoch
         task.moved("assign", "leader", Status.SCHEDULED, agent=agent, boot=boot, epoch=epoch)
@@ -196,6 +214,9 @@ class Model:
             return Answer.SAME
         if task.status not in (Status.SCHEDULED, Status.DISPATCHED):
             return Answer.STALE_STATE
+        if task.too_late:
+            task.expires(agent)
+            return Answer.TERMINAL
         self._start(task)
         return Answer.OK
 
@@ -343,6 +364,7 @@ class Model:
         task.failures = task.lost = 0
         task.cancel_requested = task.started = False
         task.waiting = ""
+        task.late = ""
         task.moved("retry", "tester", Status.PENDING, was=was)
         self._waits_in_turn(task_id)
         return Answer.OK
@@ -362,6 +384,14 @@ class Model:
         for task_id in missing:
             self._waits_in_turn(task_id)
         return len(missing), len(pending)
+
+    def expire(self, asked: list[str]) -> tuple[int, int]:
+        """`asked` are those that are looked at."""
+        late = [task for name in asked if (task := self.tasks[name]).too_late and task.status is Status.PENDING]
+        for task in late:
+            self._leaves_queues(task.task_id)
+            task.expires("scan")
+        return len(late), len(asked)
 
     def purge(self, limit: int) -> int:
         gone = 0

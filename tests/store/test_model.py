@@ -42,6 +42,8 @@ BODIES = [
     {"content": "false", "retries": 1, "retry_delay": 0, "on_agent_lost": "fail"},
     {"content": "true", "priority": 9},
     {"content": "true", "priority": 0, "delay": 1000},
+    {"content": "true", "start_within": 1000},
+    {"content": "true", "start_by": "2100-01-01T00:00:00Z", "retries": 1, "retry_delay": 0},
 ]
 RESULTS = [
     success("done\n", 5),
@@ -335,6 +337,24 @@ class Askers(RuleBasedStateMachine):
             at = self.model.delayed[name] = next(self.marks)
             self.redis.zadd(self.keys.delayed, {name: at})
         self.ask(lambda: self.model.promote(limit), lambda: self.store.promote("scan", limit))
+
+    @rule(late=st.lists(NAMES, max_size=2), limit=FEW)
+    def expire(self, late: list[str], limit: int) -> None:
+        """For these it gets too late, if they are to have started by some time; a scan looks at such."""
+        for name in late:
+            task = self.model.tasks.get(name)
+            if task and self.redis.hget(self.keys.task(name), "expiresAt"):
+                at = next(self.marks)
+                task.late = f"1970-01-01T00:00:{at // 1000:02}.{at % 1000:03}Z"
+                self.redis.hset(self.keys.task(name), "expiresAt", task.late)
+                self.redis.zadd(self.keys.expiring, {name: at})
+        due: list[str] = []
+
+        def answered() -> tuple[int, int]:
+            due[:] = [name for name, at in members_in(snapshot(self.redis), self.keys.expiring).items() if is_set(at)]
+            return self.store.expire("scan", limit)
+
+        self.ask(lambda: self.model.expire(due[:limit]), answered)
 
     @rule(lost=st.booleans())
     def enqueue(self, lost: bool) -> None:

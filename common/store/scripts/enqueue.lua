@@ -1,7 +1,7 @@
 -- enqueue: PENDING tasks that stand in no queue are put back into one. The queue is only a hint, and
 -- this is what makes losing it harmless.
--- KEYS  8 queue:delayed  9 queue:pending  10 bell:pending  11 the prefix of task hashes: which tasks are missing is not
---       known beforehand
+-- KEYS  8 queue:delayed  9 queue:pending  10 bell:pending  11 the prefix of task hashes: which tasks are
+--       missing is not known beforehand
 -- ARGV  3 rank in the PENDING index to begin at  4 how many to look at
 -- Returns {how many were put back, how many were looked at}.
 local first = tonumber(ARGV[3])

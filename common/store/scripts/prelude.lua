@@ -126,6 +126,40 @@ local function wait_in_turn(delayed, pending, bell, task, id)
   end
 end
 
+-- Note by when a task must have started, if its request says so: a time, or so long from when it is due. Where only a
+-- time is said that is over already, a task that got a new life has none any more (`again`).
+local function set_deadline(expiring, task, id, again)
+  local asked = fields(task, 'startBy', 'startWithin', 'dueAt')
+  local at = asked[1] and instant(asked[1])
+  local within = tonumber(asked[2])
+  if within then
+    at = math.max(now, asked[3] and instant(asked[3]) or 0) + math.floor(within * 1000)
+  end
+  if at and not (again and at <= now) then
+    redis.call('HSET', task, 'expiresAt', iso(at))
+    redis.call('ZADD', expiring, at, id)
+  elseif again then
+    redis.call('HDEL', task, 'expiresAt')
+  end
+end
+
+-- By when a task is to have started; nothing where that does not matter, or not any more: it has, in this life.
+local function deadline(started_at, expires_at)
+  return expires_at and (started_at or '') == '' and instant(expires_at)
+end
+
+local function too_late(started_at, expires_at)
+  local at = deadline(started_at, expires_at)
+  return at and at <= now
+end
+
+-- A task that is too late is FAILED, whoever meets it.
+local function expire(id, task, history, before, attempt, expires_at)
+  move(id, task, before, 'FAILED', 'reason', 'EXPIRED', 'finishedAt', stamp,
+    'error', 'it had not started by ' .. expires_at)
+  redis.call('RPUSH', history, entry('expire', before, 'FAILED', attempt, ',"reason":"EXPIRED"'))
+end
+
 -- A note of a task that is given up because agents kept being lost with it, for whoever looks what it did to them.
 local function give_up(dead, id, lost)
   redis.call('LPUSH', dead, '{"at":"' .. stamp .. '","taskId":"' .. id .. '","lost":' .. lost .. '}')

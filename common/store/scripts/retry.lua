@@ -1,10 +1,10 @@
 -- retry: a person gives a FAILED or CANCELLED task a new life: budgets reset, attempts go on rising.
--- KEYS  8 queue:pending  9 bell:pending  10 queue:delayed, then per task: hash, history
+-- KEYS  8 queue:pending  9 bell:pending  10 queue:delayed  11 tasks:expiring, then per task: hash, history
 -- ARGV  per task: id, from 3 on
 -- Returns per task: OK; SAME: it waits already because of a retry; STALE_STATE: it is under way;
 -- TERMINAL: it succeeded; NOT_FOUND.
 local answers = {}
-local k = 11
+local k = 12
 
 local function retry(task, history, id)
   local found = fields(task, 'status', 'attempt', 'reason', 'exitCode', 'error', 'result')
@@ -25,6 +25,7 @@ local function retry(task, history, id)
   redis.call('HDEL', task, 'cancelRequested', 'startedAt', 'finishedAt', 'waiting')
   move(id, task, status, 'PENDING', 'failures', 0, 'lost', 0)
   redis.call('RPUSH', history, entry('retry', status, 'PENDING', attempt, was))
+  set_deadline(KEYS[11], task, id, true)
   -- One that was cancelled before its time waits for it still.
   wait_in_turn(KEYS[10], KEYS[8], KEYS[9], task, id)
   return 'OK'
