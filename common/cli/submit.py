@@ -29,6 +29,12 @@ REPEATS = 3
 @click.option(
     "--retry-delay", type=float, metavar="SECONDS", help="Wait about so long before a retry, longer each time."
 )
+@click.option("--max-retry-delay", type=float, metavar="SECONDS", help="Wait no longer than this before any retry.")
+@click.option(
+    "--backoff",
+    type=click.Choice(["exponential", "fixed"]),
+    help="Wait longer each time, by chance more or less (usual), or always just the delay.",
+)
 @click.option("-e", "--env", type=PairType(), multiple=True, help="Set a variable in its environment (repeatable).")
 @click.option("-a", "--arg", "args", metavar="ARG", multiple=True, help="Give the script an argument (repeatable).")
 @click.option("--argv", is_flag=True, help="Run CONTENT and all further arguments as a list, without a shell.")
@@ -66,6 +72,7 @@ def submit(ctx: click.Context, /, **options: Any) -> None:
       dts submit --wait --timeout 60 'make test'
       dts submit --file clean.py --arg --all --retries 3 --follow
       dts submit --argv -- ls -l /
+      dts submit --retries 20 --retry-delay 60 --backoff fixed 'ping -c 1 far.example'
       dts submit --start-at 2026-11-07T03:00+01:00 --start-by 3600 --priority 7 backup.sh
       echo 'date; uptime' | dts submit --wait -
       id=$(dts submit --request-id nightly-2026-11-07 'backup.sh')

@@ -45,6 +45,9 @@ class TaskSpec(BaseModel):
     all of its `labels` run it; `strategy` chooses among them, where empty the scheduler's own. `tags` are for people,
     who may look for them.
 
+    Before retry n it waits for a random part of `retry_delay` * 2 ** (n - 1), but no longer than `max_retry_delay`, or
+    where that is not said than the store's own bound; with a `fixed` backoff for just `retry_delay` each time.
+
     It starts at `start_at` at the earliest, or `delay` seconds after it was submitted; of tasks that are ready one of
     a higher `priority` comes first, but never by more than a bounded time (common.domain.fields.STEP). If it has not
     started by `start_by`, or `start_within` seconds after it might have, it is FAILED; what follows its first start,
@@ -69,6 +72,8 @@ class TaskSpec(BaseModel):
     timeout: float = Field(default=3600.0, gt=0, le=MAX_TIMEOUT)
     retries: int = Field(default=0, ge=0, le=100)
     retry_delay: float = Field(default=1.0, ge=0, le=86_400)
+    max_retry_delay: float | None = Field(default=None, ge=0, le=86_400)
+    backoff: Literal["exponential", "fixed"] = "exponential"
     output_limit: int = Field(default=1_048_576, ge=1024, le=64 * 1_048_576)
     on_agent_lost: Literal["requeue", "fail"] = "requeue"
     labels: dict[LabelName, LabelValue] = Field(default_factory=dict, max_length=20)

@@ -88,7 +88,7 @@ _KINDS: dict[str, Callable[[str], object]] = {
     **dict.fromkeys(
         ("attempt", "failures", "lost", "retries", "outputLimit", "priority", "exitCode", "outputBytes"), int
     ),
-    **dict.fromkeys(("timeout", "retryDelay", "delay", "startWithin"), float),
+    **dict.fromkeys(("timeout", "retryDelay", "maxRetryDelay", "delay", "startWithin"), float),
     **dict.fromkeys(("args", "env", "labels", "tags"), json.loads),
     "status": Status,
     "reason": Reason,
@@ -124,6 +124,8 @@ def _spec(fields: dict[str, str]) -> TaskSpec:
         timeout=float(fields["timeout"]),
         retries=int(fields["retries"]),
         retry_delay=float(fields["retryDelay"]),
+        max_retry_delay=_maybe(float, fields.get("maxRetryDelay")),
+        backoff=fields.get("backoff", "exponential"),
         output_limit=int(fields["outputLimit"]),
         on_agent_lost=fields["onAgentLost"],
         labels=_loaded(fields.get("labels"), dict),
@@ -170,8 +172,8 @@ def _number(value: float) -> str:
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
     **dict.fromkeys(("args", "env", "labels", "tags"), _json),
-    **dict.fromkeys(("strategy", "start_at", "start_by", "priority"), str),
-    **dict.fromkeys(("delay", "start_within"), _number),
+    **dict.fromkeys(("backoff", "strategy", "start_at", "start_by", "priority"), str),
+    **dict.fromkeys(("max_retry_delay", "delay", "start_within"), _number),
 }
 _OPTIONAL = {
     to_camel(name): (name, TaskSpec.model_fields[name].get_default(call_default_factory=True), written)

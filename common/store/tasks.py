@@ -50,7 +50,7 @@ class Limits:
     lost: int = 3
     """How many agents may be lost with one task before it is given up."""
     longest_backoff: float = 300.0
-    """The longest wait before a retry."""
+    """The longest wait before a retry, where its task does not say."""
     retention: float = 7 * 86_400.0
     """How long a final task stays, its history, logs and requestId with it."""
 

@@ -32,7 +32,8 @@ def test_a_pipe_gets_the_new_tasks_id_and_nothing_else(dts: Dts) -> None:
 
 def test_every_option_reaches_the_task(dts: Dts) -> None:
     given = (
-        "--name nightly --type python --timeout 2.5 --retries 3 --retry-delay 0.5 --env A=1 --env B=x=y --arg --all"
+        "--name nightly --type python --timeout 2.5 --retries 3 --retry-delay 0.5 --max-retry-delay 9"
+        " --backoff fixed --env A=1 --env B=x=y --arg --all"
         " --arg '' --output-limit 2048 --on-agent-lost fail --label gpu=yes --label zone=a"
         " --strategy random --tag team=a --priority 9 --delay 60 --start-by 5 --task-id t1 --request-id r1"
     )
@@ -42,7 +43,8 @@ def test_every_option_reaches_the_task(dts: Dts) -> None:
     assert task.request_id == "r1"
     assert task.spec.model_dump() == {
         "name": "nightly", "type": "PYTHON", "content": "run", "args": ["--all", ""], "env": {"A": "1", "B": "x=y"},
-        "timeout": 2.5, "retries": 3, "retry_delay": 0.5, "output_limit": 2048, "on_agent_lost": "fail",
+        "timeout": 2.5, "retries": 3, "retry_delay": 0.5, "max_retry_delay": 9.0, "backoff": "fixed",
+        "output_limit": 2048, "on_agent_lost": "fail",
         "labels": {"gpu": "yes", "zone": "a"}, "strategy": "random", "tags": {"team": "a"},
         "priority": 9, "start_at": None, "delay": 60.0, "start_by": None, "start_within": 5.0,
     }  # fmt: skip

@@ -271,18 +271,23 @@ class Model:
         if result.charged:
             if task.failures >= task.asked.retries:
                 return result.status, 0
-            wait = task.asked.retry_delay * 2**task.failures
             task.failures += 1
+            if task.asked.backoff == "fixed":
+                return self._again(task, task.asked.retry_delay * 1000)
+            longest = task.asked.max_retry_delay
+            wait = task.asked.retry_delay * 2 ** (task.failures - 1)
+            wait = min(wait, self.limits.longest_backoff if longest is None else longest)
         elif not result.handed_back:
             return result.status, 0
         elif result.reason == "AGENT_ERROR":
             task.lost += 1
             if task.lost >= self.limits.lost and not task.cancel_requested:
                 return result.status, 0
-            wait = 2**task.lost
-        if task.cancel_requested:
-            return Status.CANCELLED, 0
-        return Status.PENDING, int(min(self.limits.longest_backoff, wait) * 1000 * jitter)
+            wait = min(2**task.lost, self.limits.longest_backoff)
+        return self._again(task, wait * 1000 * jitter)
+
+    def _again(self, task: Kept, wait: float) -> tuple[Status, int]:
+        return (Status.CANCELLED, 0) if task.cancel_requested else (Status.PENDING, int(wait))
 
     def log(self, task_id: str, attempt: int, agent: str, boot: str, offset: int, text: str) -> Answer:
         task = self.tasks.get(task_id)
