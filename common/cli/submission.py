@@ -37,18 +37,8 @@ def submission_of(options: Mapping[str, Any], task_id: str) -> Submission:
 
 
 _SAME_NAME = (
-    *(
-        "name",
-        "timeout",
-        "retries",
-        "retry_delay",
-        "max_retry_delay",
-        "backoff",
-        "output_limit",
-        "on_agent_lost",
-        "strategy",
-    ),
-    *("priority", "delay", "start_at", "task_id", "request_id"),
+    *("name", "timeout", "retries", "retry_delay", "max_retry_delay", "backoff", "output_limit", "memory", "processes"),
+    *("on_agent_lost", "strategy", "priority", "delay", "start_at", "task_id", "request_id"),
 )
 
 

@@ -39,6 +39,8 @@ REPEATS = 3
 @click.option("-a", "--arg", "args", metavar="ARG", multiple=True, help="Give the script an argument (repeatable).")
 @click.option("--argv", is_flag=True, help="Run CONTENT and all further arguments as a list, without a shell.")
 @click.option("--output-limit", type=int, metavar="BYTES", help="Keep this much of its output, head and tail.")
+@click.option("--memory", metavar="BYTES", help="End it when all its processes use more memory, like 512MiB.")
+@click.option("--processes", type=int, metavar="N", help="Let it have no more processes and threads at once.")
 @click.option(
     "--on-agent-lost", type=click.Choice(["requeue", "fail"]), help="What to do if the machine it runs on is lost."
 )
@@ -72,6 +74,7 @@ def submit(ctx: click.Context, /, **options: Any) -> None:
       dts submit --wait --timeout 60 'make test'
       dts submit --file clean.py --arg --all --retries 3 --follow
       dts submit --argv -- ls -l /
+      dts submit --memory 512MiB --processes 100 --file build.sh
       dts submit --retries 20 --retry-delay 60 --backoff fixed 'ping -c 1 far.example'
       dts submit --start-at 2026-11-07T03:00+01:00 --start-by 3600 --priority 7 backup.sh
       echo 'date; uptime' | dts submit --wait -

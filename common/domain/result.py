@@ -21,7 +21,7 @@ class Reason(StrEnum):
     EXECUTOR_ERROR = "EXECUTOR_ERROR"
     CANCELLED = "CANCELLED"
     AGENT_ERROR = "AGENT_ERROR"
-    """The agent's machine could not run it (no memory, no disk, no file handles): not the task's fault."""
+    """The agent's machine could not run it (no memory, no disk, no way to keep its limits …): not the task's fault."""
     AGENT_STOPPED = "AGENT_STOPPED"
     """The agent was stopped at once and handed the task back."""
     FENCED = "FENCED"

@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from common.domain.errors import InvalidTask
-from common.domain.fields import HIGHEST, MAX_DELAY, USUAL, Instant
+from common.domain.fields import HIGHEST, MAX_DELAY, USUAL, Instant, Memory
 from common.domain.result import Result
 from common.domain.status import Status
 
@@ -47,6 +47,9 @@ class TaskSpec(BaseModel):
 
     Before retry n it waits for a random part of `retry_delay` * 2 ** (n - 1), but no longer than `max_retry_delay`, or
     where that is not said than the store's own bound; with a `fixed` backoff for just `retry_delay` each time.
+
+    All its processes together use `memory` bytes at most, and are `processes` at most, threads included; never more
+    than its agent allows each task. An agent that can't keep a limit which it asks for does not run it.
 
     It starts at `start_at` at the earliest, or `delay` seconds after it was submitted; of tasks that are ready one of
     a higher `priority` comes first, but never by more than a bounded time (common.domain.fields.STEP). If it has not
@@ -84,6 +87,8 @@ class TaskSpec(BaseModel):
     delay: float = Field(default=0.0, ge=0, le=MAX_DELAY)
     start_by: Instant | None = None
     start_within: float | None = Field(default=None, gt=0, le=MAX_DELAY)
+    memory: Memory | None = None
+    processes: int | None = Field(default=None, ge=1, le=1_000_000)
 
     @field_validator("name")
     @classmethod

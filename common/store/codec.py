@@ -85,9 +85,8 @@ _NEEDED = (
     *("timeout", "retries", "retryDelay", "outputLimit", "onAgentLost"),
 )
 _KINDS: dict[str, Callable[[str], object]] = {
-    **dict.fromkeys(
-        ("attempt", "failures", "lost", "retries", "outputLimit", "priority", "exitCode", "outputBytes"), int
-    ),
+    **dict.fromkeys(("attempt", "failures", "lost", "retries", "outputLimit", "priority"), int),
+    **dict.fromkeys(("memory", "processes", "exitCode", "outputBytes"), int),
     **dict.fromkeys(("timeout", "retryDelay", "maxRetryDelay", "delay", "startWithin"), float),
     **dict.fromkeys(("args", "env", "labels", "tags"), json.loads),
     "status": Status,
@@ -136,6 +135,8 @@ def _spec(fields: dict[str, str]) -> TaskSpec:
         delay=float(fields.get("delay") or 0),
         start_by=fields.get("startBy"),
         start_within=_maybe(float, fields.get("startWithin")),
+        memory=_maybe(int, fields.get("memory")),
+        processes=_maybe(int, fields.get("processes")),
     )
 
 
@@ -172,7 +173,7 @@ def _number(value: float) -> str:
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
     **dict.fromkeys(("args", "env", "labels", "tags"), _json),
-    **dict.fromkeys(("backoff", "strategy", "start_at", "start_by", "priority"), str),
+    **dict.fromkeys(("backoff", "strategy", "start_at", "start_by", "priority", "memory", "processes"), str),
     **dict.fromkeys(("max_retry_delay", "delay", "start_within"), _number),
 }
 _OPTIONAL = {

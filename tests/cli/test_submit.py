@@ -35,7 +35,8 @@ def test_every_option_reaches_the_task(dts: Dts) -> None:
         "--name nightly --type python --timeout 2.5 --retries 3 --retry-delay 0.5 --max-retry-delay 9"
         " --backoff fixed --env A=1 --env B=x=y --arg --all"
         " --arg '' --output-limit 2048 --on-agent-lost fail --label gpu=yes --label zone=a"
-        " --strategy random --tag team=a --priority 9 --delay 60 --start-by 5 --task-id t1 --request-id r1"
+        " --strategy random --tag team=a --priority 9 --delay 60 --start-by 5 --memory 512MiB --processes 100"
+        " --task-id t1 --request-id r1"
     )
     result = dts("submit", "run", *shlex.split(given))
     assert result.stdout == "t1\n"
@@ -47,6 +48,7 @@ def test_every_option_reaches_the_task(dts: Dts) -> None:
         "output_limit": 2048, "on_agent_lost": "fail",
         "labels": {"gpu": "yes", "zone": "a"}, "strategy": "random", "tags": {"team": "a"},
         "priority": 9, "start_at": None, "delay": 60.0, "start_by": None, "start_within": 5.0,
+        "memory": 536_870_912, "processes": 100,
     }  # fmt: skip
 
 
@@ -92,6 +94,8 @@ WRONG = [
     (["x", "--start-by", "0"], "greater than 0"),
     (["x", "--start-by", "tomorrow"], "must be a time with its zone"),
     (["x", "--start-at", "2099-11-07T03:00Z", "--start-by", "2099-11-07T03:00Z"], "it could never start"),
+    (["x", "--memory", "much"], "memory: "),
+    (["x", "--processes", "0"], "processes: Input should be greater than or equal to 1"),
     (["x", "--env", "NAME"], "not NAME=VALUE"),
     (["x", "--env", "1A=x"], "env"),
     (["x", "--task-id", "a b"], "can't be the id of a task"),

@@ -145,6 +145,15 @@ def test_what_is_no_task_is_refused(raw: bytes | str, told: str) -> None:
         ("retryDelay", float("-inf"), "retryDelay: Input should be a finite number"),
         ("maxRetryDelay", -1, "maxRetryDelay: Input should be greater than or equal to 0"),
         ("backoff", "linear", "backoff: Input should be 'exponential' or 'fixed'"),
+        ("memory", 1000, "memory: Input should be greater than or equal to 1048576"),
+        ("memory", "1KiB", "memory: Input should be greater than or equal to 1048576"),
+        ("memory", "512 apples", "memory: "),
+        ("memory", "", "memory: "),
+        ("memory", True, "memory: Input should be a valid integer"),
+        ("memory", 1e7, "memory: Input should be a valid integer"),
+        ("memory", "9" * 400, "memory: "),
+        ("memory", "9" * 400 + "e9MiB", "memory: "),
+        ("processes", 0, "processes: Input should be greater than or equal to 1"),
         ("outputLimit", 0, "outputLimit: Input should be greater"),
         ("outputLimit", 2**40, "outputLimit: Input should be less"),
         ("onAgentLost", "retry", "onAgentLost: Input should be 'requeue' or 'fail'"),
@@ -245,6 +254,14 @@ def test_the_same_request_has_the_same_digest_however_it_is_written(raw: str) ->
     assert Submission.parse(raw).digest() == parse(**SAME).digest()
 
 
+@pytest.mark.parametrize(
+    ("text", "size"), [("512MiB", 2**29), ("1.5GiB", 3 * 2**29), ("2MB", 2_000_000), (2**20, 2**20)]
+)
+def test_memory_is_a_number_of_bytes_or_has_its_unit(text: Any, size: int) -> None:
+    assert parse(memory=text).memory == size
+    assert parse(memory=text).digest() == parse(memory=size).digest()
+
+
 def test_one_time_has_one_digest_in_whichever_zone_it_is_told() -> None:
     told = ("2026-11-07T03:00:00Z", "2026-11-07T03:00Z", "2026-11-07T04:00:00.000+01:00", "2026-11-06T22:00:00-05:00")
     assert len({parse(startAt=text).digest() for text in told}) == 1
@@ -271,6 +288,8 @@ def test_one_time_has_one_digest_in_whichever_zone_it_is_told() -> None:
         {"tags": {"team": "a"}},
         {"maxRetryDelay": 0},
         {"backoff": "fixed"},
+        {"memory": 2**30},
+        {"processes": 9},
         {"priority": 5},
         {"startAt": "2026-11-07T03:00:00Z"},
         {"delay": 1},
@@ -307,6 +326,8 @@ def test_a_digest_counts_every_field_of_a_request() -> None:
             "delay",
             "start_by",
             "start_within",
+            "memory",
+            "processes",
         )
     }
     assert set(Submission.model_fields) - set(TaskSpec.model_fields) == {"task_id", "request_id"}
