@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from common.domain.result import Reason
 from common.domain.status import Status
 from common.domain.task import Task
 from common.store.reading import TaskReader
@@ -33,15 +34,22 @@ def task_document(task: Task) -> dict[str, Any]:
         "outputBytes": result.output_bytes if result else None,
         "createdAt": task.created_at,
         "updatedAt": task.updated_at,
+        "dueAt": task.due_at or None,
+        "expiresAt": task.expires_at or None,
         "startedAt": task.started_at or None,
         "finishedAt": task.finished_at or None,
     }
 
 
 def decision_of(task: Task, history: Sequence[Mapping[str, Any]], waiting: str) -> dict[str, Any]:
-    """The latest decision on the task; `waiting` is the leader's word on why it waits, if it gave one."""
+    """The latest decision on the task; `waiting` is what TaskReader.waiting says of it."""
     if task.status is Status.PENDING:
-        return _parsed(waiting) or {"because": NOTHING}
+        expires = {"expires": task.expires_at} if task.expires_at and not task.started_at else {}
+        return (_parsed(waiting) or {"because": NOTHING}) | expires
+    if task.result and task.result.reason is Reason.EXPIRED:
+        word = _parsed(waiting)
+        before = f"; before that, {word['because']}" if "because" in word else ""
+        return word | {"because": task.result.error + before}
     assigned = next((entry for entry in reversed(history) if entry.get("verb") == "assign"), None)
     if assigned is None:
         return {"because": NOTHING}

@@ -26,7 +26,7 @@ from stage1_mvp.inherit import Inherit
 from stage1_mvp.intake import Intake, decode, encode
 from stage1_mvp.lease import LeaseKeeper
 from stage1_mvp.reporter import Reporter, StoreReport
-from stage1_mvp.scans import Promote, Purge, Recover
+from stage1_mvp.scans import Expire, Promote, Purge, Recover
 from stage1_mvp.tether import Tether
 
 log = logging.getLogger("dts.agent")
@@ -61,6 +61,7 @@ def compose(settings: Settings, client: Callable[..., Redis], signals: Signals, 
             Reporter(runs, report, own.spool, clock, signals.hurry),
             Purge(store, agent),
             Promote(store, agent),
+            Expire(store, agent),
             inherit,
             Recover(store, agent, boot, inherit.done),
             Agent(

@@ -44,7 +44,7 @@ class Recover(Service):
 
 
 class Promote(Service):
-    """Makes tasks ready whose wait for a retry is over, and finds ready ones that stand in no queue."""
+    """Makes tasks ready whose wait is over, and finds ready ones that stand in no queue."""
 
     name = "promote"
 
@@ -61,6 +61,21 @@ class Promote(Service):
         if back:
             log.warning("%d waiting tasks stood in no queue and were put back", back)
         return 0.2
+
+
+class Expire(Service):
+    """Ends tasks that have not started by the time that they asked to have started by."""
+
+    name = "expire"
+
+    def __init__(self, store: TaskStore, agent: str) -> None:
+        self._store, self._agent = store, agent
+
+    def step(self) -> float:
+        ended, looked = self._store.expire(self._agent)
+        if ended:
+            log.info("%d tasks had not started in time", ended)
+        return 0 if looked == BATCH else 0.2
 
 
 class Purge(Service):

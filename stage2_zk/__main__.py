@@ -32,7 +32,7 @@ from stage1_mvp.inherit import Inherit
 from stage1_mvp.intake import Intake, decode, encode
 from stage1_mvp.lease import LeaseKeeper
 from stage1_mvp.reporter import Reporter, StoreReport
-from stage1_mvp.scans import Promote, Purge, Recover
+from stage1_mvp.scans import Expire, Promote, Purge, Recover
 from stage1_mvp.tether import Tether
 from stage2_zk.assigner import Assigner
 from stage2_zk.choices import Choices
@@ -121,6 +121,7 @@ def compose_scheduler(settings: Settings, client: Callable[..., Redis]) -> Sched
             Overdue(store, tenure, grace=settings.grace),
             Crashing(store, tenure, agents=live.agents, clock=clock),
             Promote(store, tenure.by),
+            Expire(store, tenure.by),
             Purge(store, tenure.by),
             Intake(pushed, store, tenure.by, own.ids),
             Assigner(store, dispatches, tenure, choices=choices, bell=Bell(listening, keys).wait, clock=clock),

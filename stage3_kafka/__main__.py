@@ -31,7 +31,7 @@ from stage1_mvp.inherit import Inherit
 from stage1_mvp.intake import Intake, decode, encode
 from stage1_mvp.lease import LeaseKeeper
 from stage1_mvp.reporter import Reporter
-from stage1_mvp.scans import Promote, Purge
+from stage1_mvp.scans import Expire, Promote, Purge
 from stage1_mvp.tether import Tether
 from stage2_zk.assigner import Assigner
 from stage2_zk.choices import Choices
@@ -142,6 +142,7 @@ def compose_scheduler(settings: Settings, client: Callable[..., Redis]) -> Sched
             Silent(store, tenure, pulse, agents=live.agents, clock=clock),
             Janitor(bus, store, agents=live.agents, after=settings.forget, clock=clock),
             Promote(store, tenure.by),
+            Expire(store, tenure.by),
             Purge(store, tenure.by),
             Intake(pushed, store, tenure.by, own.ids),
             Assigner(store, orders, tenure, choices=choices, bell=Bell(listening, keys).wait, clock=clock),

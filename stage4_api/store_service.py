@@ -3,18 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from common.documents import agent_documents, decision_of, task_document
-from common.domain.errors import InvalidTask
 from common.domain.ids import Ids
 from common.domain.query import Query
 from common.domain.status import Answer, Status
-from common.domain.task import Submission, Task
+from common.domain.task import Submission
 from common.store.reading import LogPage
 from common.store.tasks import Submitted, TaskStore
 from stage4_api.task_service import Document, Listed, Standing
-
-LOOKED_AT = 2000
-"""Tasks that one question may cost the store."""
-PAGE = 200
 
 
 class StoreService:
@@ -46,19 +41,8 @@ class StoreService:
         return self._store.read_log(task_id, attempt, offset, limit)
 
     def find(self, query: Query, limit: int, cursor: str) -> Listed:
-        if query.oldest_first:
-            return self._oldest(query, limit, cursor)
-        status = query.statuses[0] if len(query.statuses) == 1 else None
-        found: list[Document] = []
-        looked = 0
-        while True:
-            page = self._store.page(status, min(limit - len(found), PAGE), cursor)
-            found += [task_document(task) for task in page.tasks if _meets(task, query)]
-            cursor = page.next_cursor
-            looked += len(page.tasks)
-            if not cursor or len(found) >= limit or looked >= LOOKED_AT:
-                break
-        return Listed(found, cursor)
+        page = self._store.find(query, limit, cursor)
+        return Listed([task_document(task) for task in page.tasks], page.next_cursor)
 
     def cancel(self, task_ids: Sequence[str], by: str) -> list[Answer]:
         return self._store.cancel(task_ids, by)
@@ -80,38 +64,3 @@ class StoreService:
 
     def _shut(self, act: Callable[[str, str], Answer], agent: str, by: str) -> Answer:
         return act(agent, by) if agent in self._store.agents() else Answer.NOT_FOUND
-
-    def _oldest(self, query: Query, limit: int, cursor: str) -> Listed:
-        """The same, the other way round; all tasks are looked at, as the store lists only the newest first."""
-        tasks: list[Task] = []
-        at = ""
-        while True:
-            page = self._store.page(None, PAGE, at)
-            tasks += page.tasks
-            at = page.next_cursor
-            if not at:
-                break
-        first, _, last_id = cursor.partition("/")
-        if cursor and not last_id:
-            raise InvalidTask(f"not a cursor: {cursor!r}")
-        ordered = sorted(tasks, key=_made)
-        left = [task for task in ordered if _meets(task, query) and (not cursor or _made(task) > (first, last_id))]
-        return Listed(
-            [task_document(task) for task in left[:limit]],
-            "/".join(_made(left[limit - 1])) if len(left) > limit else "",
-        )
-
-
-def _made(task: Task) -> tuple[str, str]:
-    return task.created_at, task.task_id
-
-
-def _meets(task: Task, query: Query) -> bool:
-    tags: Mapping[str, str] = getattr(task.spec, "tags", {})
-    return (
-        (not query.statuses or task.status in query.statuses)
-        and (not query.types or task.spec.type in query.types)
-        and (not query.agents or task.agent in query.agents)
-        and task.spec.name.startswith(query.name)
-        and all(tags.get(name) == value for name, value in query.tags.items())
-    )

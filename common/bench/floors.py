@@ -63,11 +63,12 @@ class BareStore:
         self._run(self._ends[number : number + 1])
 
     def _submit(self, submissions: Sequence[tuple[list[str], list[str | int]]]) -> None:
-        shared, bound = [self.keys.all, self.keys.pending, self.keys.bell], Limits().pending
+        keys, bound = self.keys, Limits().pending
+        shared = [keys.all, keys.pending, keys.bell, keys.delayed, keys.expiring]
         for first in range(0, len(submissions), BATCH):
             part = submissions[first : first + BATCH]
-            keys = [key for own, _ in part for key in own]
-            self._scripts.call("submit", BY, [*shared, *keys], [bound, *(arg for _, own in part for arg in own)])
+            its_own = [key for own, _ in part for key in own]
+            self._scripts.call("submit", BY, [*shared, *its_own], [bound, *(arg for _, own in part for arg in own)])
 
     def _run(self, ends: list[Finished]) -> None:
         keys = [self.keys.pending, self.keys.agent(AGENT), self.keys.held_tasks(AGENT), self.keys.task_prefix]

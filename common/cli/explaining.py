@@ -6,7 +6,7 @@ from typing import Any
 
 def decision_details(decision: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Names and values for a person."""
-    for name in ("chosen", "by", "at", "strategy", "because"):
+    for name in ("chosen", "by", "at", "strategy", "because", "until", "expires"):
         if decision.get(name):
             yield name, str(decision[name])
     candidates = decision.get("candidates")

@@ -30,6 +30,19 @@ class TaskIdType(click.ParamType):  # type: ignore[type-arg]  # generic only sin
 
 TASK_ID = TaskIdType()
 
+
+class PairType(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.4
+    """NAME=VALUE."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        name, sign, text = str(value).partition("=")
+        if not sign:
+            self.fail(f"{value!r} is not NAME=VALUE.", param, ctx)
+        return name, text
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 server_option = click.option(

@@ -23,8 +23,11 @@ def submission_of(options: Mapping[str, Any], task_id: str) -> Submission:
         values["args"] = list(options["args"])
     if options["env"]:
         values["env"] = dict(options["env"])
-    if options["labels"]:
-        values["labels"] = dict(options["labels"])
+    for name in ("labels", "tags"):
+        if options[name]:
+            values[name] = dict(options[name])
+    if options["start_by"] is not None:
+        values |= _start_by(options["start_by"])
     if "request_id" not in values:
         # An answer may get lost: only with an id is asking again harmless.
         values.setdefault("task_id", task_id)
@@ -34,9 +37,16 @@ def submission_of(options: Mapping[str, Any], task_id: str) -> Submission:
 
 
 _SAME_NAME = (
-    *("name", "timeout", "retries", "retry_delay", "output_limit", "on_agent_lost", "strategy"),
-    *("task_id", "request_id"),
+    *("name", "timeout", "retries", "retry_delay", "max_retry_delay", "backoff", "output_limit", "memory", "processes"),
+    *("on_agent_lost", "strategy", "priority", "delay", "start_at", "task_id", "request_id"),
 )
+
+
+def _start_by(text: str) -> dict[str, Any]:
+    try:
+        return {"start_within": float(text)}
+    except ValueError:
+        return {"start_by": text}
 
 
 def _content(content: Sequence[str], file: IO[bytes] | None, *, argv: bool) -> str | list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.cli.options import TASK_ID, json_option, server_option
+from common.cli.options import TASK_ID, PairType, json_option, server_option
 
 if TYPE_CHECKING:
     from common.cli.where import Backend
@@ -19,18 +19,6 @@ REPEATS = 3
 """How often a submission is sent until an answer comes; its id makes that harmless."""
 
 
-class EnvType(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.4
-    """NAME=VALUE."""
-
-    name = "NAME=VALUE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        name, sign, text = str(value).partition("=")
-        if not sign:
-            self.fail(f"{value!r} is not NAME=VALUE.", param, ctx)
-        return name, text
-
-
 @click.command(short_help="Submit a task; with --wait, wait for its end.")
 @click.argument("content", nargs=-1)
 @click.option("-f", "--file", type=click.File("rb"), help="Read the content from a file.")
@@ -41,17 +29,32 @@ class EnvType(click.ParamType):  # type: ignore[type-arg]  # generic only since 
 @click.option(
     "--retry-delay", type=float, metavar="SECONDS", help="Wait about so long before a retry, longer each time."
 )
-@click.option("-e", "--env", type=EnvType(), multiple=True, help="Set a variable in its environment (repeatable).")
+@click.option("--max-retry-delay", type=float, metavar="SECONDS", help="Wait no longer than this before any retry.")
+@click.option(
+    "--backoff",
+    type=click.Choice(["exponential", "fixed"]),
+    help="Wait longer each time, by chance more or less (usual), or always just the delay.",
+)
+@click.option("-e", "--env", type=PairType(), multiple=True, help="Set a variable in its environment (repeatable).")
 @click.option("-a", "--arg", "args", metavar="ARG", multiple=True, help="Give the script an argument (repeatable).")
 @click.option("--argv", is_flag=True, help="Run CONTENT and all further arguments as a list, without a shell.")
 @click.option("--output-limit", type=int, metavar="BYTES", help="Keep this much of its output, head and tail.")
+@click.option("--memory", metavar="BYTES", help="End it when all its processes use more memory, like 512MiB.")
+@click.option("--processes", type=int, metavar="N", help="Let it have no more processes and threads at once.")
 @click.option(
     "--on-agent-lost", type=click.Choice(["requeue", "fail"]), help="What to do if the machine it runs on is lost."
 )
 @click.option(
-    "--label", "labels", type=EnvType(), multiple=True, help="Run it only where agents have this label (repeatable)."
+    "--label", "labels", type=PairType(), multiple=True, help="Run it only where agents have this label (repeatable)."
 )
 @click.option("--strategy", metavar="NAME", help="How an agent is chosen for it, like least-load or round-robin.")
+@click.option("--priority", type=int, metavar="0-9", help="9 comes first, 0 last; 4 is usual. None waits for ever.")
+@click.option("--delay", type=float, metavar="SECONDS", help="Start it so much later.")
+@click.option("--start-at", metavar="TIME", help="Start it then, not before, like 2026-11-07T03:00Z.")
+@click.option(
+    "--start-by", metavar="TIME|SECONDS", help="Give it up if it has not started by then, or so long after it might."
+)
+@click.option("--tag", "tags", type=PairType(), multiple=True, help="Something to find it by (repeatable).")
 @click.option("--task-id", metavar="ID", type=TASK_ID, help="Use this id instead of a new one.")
 @click.option("--request-id", metavar="ID", help="Submitting again with the same one makes no second task.")
 @click.option("-w", "--wait", is_flag=True, help="Wait for its end, then print its output.")
@@ -71,6 +74,9 @@ def submit(ctx: click.Context, /, **options: Any) -> None:
       dts submit --wait --timeout 60 'make test'
       dts submit --file clean.py --arg --all --retries 3 --follow
       dts submit --argv -- ls -l /
+      dts submit --memory 512MiB --processes 100 --file build.sh
+      dts submit --retries 20 --retry-delay 60 --backoff fixed 'ping -c 1 far.example'
+      dts submit --start-at 2026-11-07T03:00+01:00 --start-by 3600 --priority 7 backup.sh
       echo 'date; uptime' | dts submit --wait -
       id=$(dts submit --request-id nightly-2026-11-07 'backup.sh')
 

@@ -1,16 +1,19 @@
 """`dts get`, `list`, `cancel`, `retry`: looking at tasks, and changing what becomes of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from common.cli.exits import Exit
-from common.cli.options import STATUS, TASK_ID, json_option, server_option
+from common.cli.options import STATUS, TASK_ID, PairType, json_option, server_option
 
 if TYPE_CHECKING:
     from common.cli.where import Backend
+    from common.domain.query import Query
     from common.domain.status import Answer
+    from common.store.reading import Page
 
 BY = "cli"
 """Who asks, in a task's history."""
@@ -81,19 +84,26 @@ def get(ctx: click.Context, task_id: str, history: bool, explain: bool, as_json:
 
 @click.command("list", short_help="List tasks, newest first.")
 @click.option("-s", "--status", "statuses", type=STATUS, multiple=True, help="Only those in this status (repeatable).")
+@click.option("-t", "--type", "types", metavar="TYPE", multiple=True, help="Only those of this type (repeatable).")
+@click.option("-n", "--name", metavar="BEGINNING", default="", help="Only those whose name begins so.")
+@click.option("-a", "--agent", "agents", metavar="ID", multiple=True, help="Only those with this agent (repeatable).")
+@click.option("--tag", "tags", type=PairType(), multiple=True, help="Only those with this tag (repeatable: with all).")
+@click.option("--oldest-first", is_flag=True, help="Oldest first instead of newest first.")
 @click.option("-l", "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
 @click.option("--cursor", default="", help="Go on where the last list ended; it told you this.")
 @json_option
 @server_option
 @click.pass_context
 def list_tasks(ctx: click.Context, /, **options: Any) -> None:
-    """List tasks, newest first; with several --status, one status after the other.
+    """List tasks, newest first: by when they were made or, with --status, by when they got there.
 
     In a pipe the columns are: id, status, name, type, attempt, agent, created, seconds it ran.
 
     \b
     Examples:
       dts list --status FAILED --status CANCELLED
+      dts list --status PENDING --oldest-first --limit 10
+      dts list --tag team=a --tag stage=nightly --type python --name backup-
       dts list --limit 1000 | cut -f1,2
       dts list --json | jq -r '.tasks[].taskId'
 
@@ -101,13 +111,12 @@ def list_tasks(ctx: click.Context, /, **options: Any) -> None:
     Exit codes: 0 listed, even if there is none · 2 that is no cursor · 5 no server
     """
     from common.cli.console import document, note, on_terminal, table
-    from common.cli.paging import page_of
     from common.cli.task_view import ROW, task_row
     from common.cli.where import backend
     from common.documents import task_document
 
     with backend(ctx, options["redis_url"]) as place:
-        page = page_of(place.store, options["statuses"], options["limit"], options["cursor"])
+        page = _listed(place, _query(options), options["limit"], options["cursor"])
         if options["as_json"]:
             tasks = [task_document(task) for task in page.tasks]
             document({"tasks": tasks, "nextCursor": page.next_cursor or None})
@@ -119,6 +128,29 @@ def list_tasks(ctx: click.Context, /, **options: Any) -> None:
             note("No tasks. `dts submit 'echo hello'` makes one.")
         if page.next_cursor:
             note(f"There are more: --cursor {page.next_cursor}")
+
+
+def _query(options: Mapping[str, Any]) -> "Query":
+    from common.domain.query import Query
+    from common.domain.status import Status
+
+    return Query(
+        statuses=tuple(map(Status, options["statuses"])),
+        types=tuple(type_.upper() for type_ in options["types"]),
+        name=options["name"],
+        agents=tuple(options["agents"]),
+        tags=dict(options["tags"]),
+        oldest_first=options["oldest_first"],
+    )
+
+
+def _listed(place: "Backend", query: "Query", limit: int, cursor: str) -> "Page":
+    """A full page, however many tasks are to be looked at for it; the last one may be shorter."""
+    page = place.store.find(query, limit, cursor)
+    while page.next_cursor and len(page.tasks) < limit:
+        more = place.store.find(query, limit - len(page.tasks), page.next_cursor)
+        page = replace(more, tasks=page.tasks + more.tasks)
+    return page
 
 
 @click.command(short_help="Cancel tasks; running ones are ended.")

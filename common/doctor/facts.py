@@ -28,6 +28,8 @@ class Fields(NamedTuple):
     created_at: str
     updated_at: str
     cancel_requested: str
+    started_at: str
+    expires_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Looker:
         """The facts about these, in the order asked for."""
         keys = self._keys
         own = [key for task_id in task_ids for key in (keys.task(task_id), keys.history(task_id))]
-        shared = [keys.all, keys.pending, keys.delayed, keys.agent(""), keys.cancelling]
+        shared = [keys.all, keys.pending, keys.delayed, keys.agent(""), keys.cancelling, keys.expiring]
         answers = self._scripts.call("look", BY, [*shared, *own], task_ids)
         return [
             Facts(task_id, kind, Fields(*fields), frozenset(places), frozenset(expiring))
@@ -82,7 +84,8 @@ class Looker:
             own += [task, keys.history(facts.task_id), keys.request(said.request_id) if said.request_id else task]
             args += [facts.task_id, said.status, said.updated_at, said.request_id]
             args += [_ms(said.created_at), _ms(said.updated_at)]
-        shared = [keys.all, keys.pending, keys.delayed, keys.bell, keys.agent(""), keys.cancelling]
+        queues = [keys.pending, keys.delayed, keys.bell]
+        shared = [keys.all, *queues, keys.agent(""), keys.cancelling, keys.expiring]
         answers = self._scripts.call("mend", BY, [*shared, *own], args)
         return ["; ".join(done) for done in answers]
 

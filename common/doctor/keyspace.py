@@ -75,7 +75,7 @@ class KeySpace:
             **dict.fromkeys([keys.all, *map(keys.index, Status), keys.pending, keys.delayed], "zset"),
             **dict.fromkeys([keys.dead, queue, keys.dead_letters(queue), keys.bell], "list"),
             **dict.fromkeys([keys.known_agents, keys.drained], "set"),
-            **dict.fromkeys([keys.quarantined, keys.evicted, keys.cancelling], "zset"),
+            **dict.fromkeys([keys.quarantined, keys.evicted, keys.cancelling, keys.expiring], "zset"),
             **dict.fromkeys([keys.heartbeats, keys.applied, keys.refused], "hash"),
             keys.epoch: "string",
             **_bus(keys),

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from common.doctor.facts import Facts
-from common.doctor.rules import CANCELS, EXPIRY, GHOSTS, HASHES, HOLDINGS, INDEXES, QUEUES, Finding
-from common.domain.status import UNDER_WAY, Status
+from common.doctor.rules import CANCELS, DEADLINES, EXPIRY, GHOSTS, HASHES, HOLDINGS, INDEXES, QUEUES, Finding
+from common.domain.status import BEFORE_START, UNDER_WAY, Status
 from common.store.keys import Keys
 
 
@@ -23,6 +23,7 @@ def misplaced(facts: Facts, keys: Keys) -> Iterator[Finding]:
         yield from _in_queues(facts, facts.status, keys)
         yield from _with_agent(facts, facts.status, keys)
         yield from _to_be_cancelled(facts, facts.status, keys)
+        yield from _to_expire(facts, facts.status, keys)
     if facts.expiring:
         yield Finding(EXPIRY, facts.task_id, f"has a TTL: {_list(facts.expiring)}")
 
@@ -59,6 +60,13 @@ def _to_be_cancelled(facts: Facts, status: Status, keys: Keys) -> Iterator[Findi
         where = "and in" if keys.cancelling in facts.places else "and not in"
         word = "somebody" if asked else "nobody"
         yield Finding(CANCELS, facts.task_id, f"{status}, {word} asked to cancel it, {where} {keys.cancelling}")
+
+
+def _to_expire(facts: Facts, status: Status, keys: Keys) -> Iterator[Finding]:
+    awaited = status in BEFORE_START and facts.fields.expires_at and not facts.fields.started_at
+    if awaited and keys.expiring not in facts.places:
+        expires = f"to have started by {facts.fields.expires_at!r:.50}"
+        yield Finding(DEADLINES, facts.task_id, f"{status}, {expires}, and not in {keys.expiring}")
 
 
 def _list(names: frozenset[str] | set[str]) -> str:

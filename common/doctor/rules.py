@@ -47,6 +47,12 @@ CANCELS = Rule(
     "one that is missing there runs on, for its agent is not told again to end it",
     repair="sets its places right by its hash",
 )
+DEADLINES = Rule(
+    "deadlines",
+    "tasks that are to have started by a time, and have not, stand in tasks:expiring",
+    "one that is missing there waits on when it is too late, until an agent may have it: then it is refused",
+    repair="puts it there, by its hash",
+)
 GHOSTS = Rule(
     "ghosts",
     "indexes and queues name only tasks that there are",
@@ -105,7 +111,7 @@ KINDS = Rule(
 )
 OVERDUE = Rule(
     "retries",
-    "tasks whose wait for a retry is over are ready",
+    "tasks whose wait for their time, or for a retry, is over are ready",
     "an agent that lives does it five times a second: start one, or see why it doesn't",
     repair="makes them ready",
     verdict=Verdict.WARN,
@@ -142,8 +148,8 @@ FOREIGN = Rule(
 )
 
 RULES = (
-    *(INDEXES, QUEUES, HOLDINGS, CANCELS, GHOSTS, EXPIRY, HASHES, HISTORIES, LEFTOVERS, REQUESTS, KINDS),
-    *(LEASES, ENDLESS, HELD, OVERDUE, AGENTS, RETENTION, LETTERS, GIVEN_UP, FOREIGN),
+    *(INDEXES, QUEUES, HOLDINGS, CANCELS, DEADLINES, GHOSTS, EXPIRY, HASHES, HISTORIES, LEFTOVERS),
+    *(REQUESTS, KINDS, LEASES, ENDLESS, HELD, OVERDUE, AGENTS, RETENTION, LETTERS, GIVEN_UP, FOREIGN),
 )
 """In the order in which they are shown."""
 

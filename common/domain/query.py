@@ -17,4 +17,4 @@ class Query:
     agents: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     oldest_first: bool = False
-    """By when they were made; else the newest come first."""
+    """By when they were made, or where statuses are asked for, by when they got there; else the newest come first."""

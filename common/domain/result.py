@@ -21,12 +21,14 @@ class Reason(StrEnum):
     EXECUTOR_ERROR = "EXECUTOR_ERROR"
     CANCELLED = "CANCELLED"
     AGENT_ERROR = "AGENT_ERROR"
-    """The agent's machine could not run it (no memory, no disk, no file handles): not the task's fault."""
+    """The agent's machine could not run it (no memory, no disk, no way to keep its limits …): not the task's fault."""
     AGENT_STOPPED = "AGENT_STOPPED"
     """The agent was stopped at once and handed the task back."""
     FENCED = "FENCED"
     """The agent could not prove its lease any more and ended the task."""
     AGENT_LOST = "AGENT_LOST"
+    EXPIRED = "EXPIRED"
+    """It had not started by the time that it was to have started by."""
 
 
 CHARGED = frozenset({Reason.EXIT_CODE, Reason.SIGNAL, Reason.TIMEOUT, Reason.SPAWN_ERROR, Reason.EXECUTOR_ERROR})

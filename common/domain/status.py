@@ -29,6 +29,8 @@ class Status(StrEnum):
 FINAL = frozenset({Status.SUCCESS, Status.FAILED, Status.CANCELLED})
 UNDER_WAY = frozenset({Status.SCHEDULED, Status.DISPATCHED, Status.RUNNING})
 """Statuses in which an agent answers for the task."""
+BEFORE_START = frozenset({Status.PENDING, Status.SCHEDULED, Status.DISPATCHED})
+"""Statuses in which no agent is known to have begun this attempt."""
 
 
 class Verb(StrEnum):
@@ -42,6 +44,7 @@ class Verb(StrEnum):
     REQUEUE = "requeue"
     CANCEL = "cancel"
     RETRY = "retry"
+    EXPIRE = "expire"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ MOVES = MappingProxyType(
         # A running task is only flagged: its agent ends it, then reports CANCELLED.
         Verb.CANCEL: _move("PENDING SCHEDULED DISPATCHED", "CANCELLED"),
         Verb.RETRY: _move("FAILED CANCELLED", "PENDING"),
+        # What is with an agent is met at the start gate, or taken back first: that agent may have begun.
+        Verb.EXPIRE: _move("PENDING SCHEDULED DISPATCHED", "FAILED"),
     }
 )
 

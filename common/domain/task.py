@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from common.domain.errors import InvalidTask
+from common.domain.fields import HIGHEST, MAX_DELAY, USUAL, Instant, Memory
 from common.domain.result import Result
 from common.domain.status import Status
 
@@ -41,7 +42,19 @@ class TaskSpec(BaseModel):
 
     `content` is a command line for `sh -c`, a list (run as it is, without a shell), or the text of a script.
     `timeout` and `retry_delay` are seconds; `output_limit` is bytes of output kept per attempt. Only agents that have
-    all of its `labels` run it; `strategy` chooses among them, where empty the scheduler's own.
+    all of its `labels` run it; `strategy` chooses among them, where empty the scheduler's own. `tags` are for people,
+    who may look for them.
+
+    Before retry n it waits for a random part of `retry_delay` * 2 ** (n - 1), but no longer than `max_retry_delay`, or
+    where that is not said than the store's own bound; with a `fixed` backoff for just `retry_delay` each time.
+
+    All its processes together use `memory` bytes at most, and are `processes` at most, threads included; never more
+    than its agent allows each task. An agent that can't keep a limit which it asks for does not run it.
+
+    It starts at `start_at` at the earliest, or `delay` seconds after it was submitted; of tasks that are ready one of
+    a higher `priority` comes first, but never by more than a bounded time (common.domain.fields.STEP). If it has not
+    started by `start_by`, or `start_within` seconds after it might have, it is FAILED; what follows its first start,
+    retries for example, has no such bound.
     """
 
     model_config = ConfigDict(
@@ -62,10 +75,20 @@ class TaskSpec(BaseModel):
     timeout: float = Field(default=3600.0, gt=0, le=MAX_TIMEOUT)
     retries: int = Field(default=0, ge=0, le=100)
     retry_delay: float = Field(default=1.0, ge=0, le=86_400)
+    max_retry_delay: float | None = Field(default=None, ge=0, le=86_400)
+    backoff: Literal["exponential", "fixed"] = "exponential"
     output_limit: int = Field(default=1_048_576, ge=1024, le=64 * 1_048_576)
     on_agent_lost: Literal["requeue", "fail"] = "requeue"
     labels: dict[LabelName, LabelValue] = Field(default_factory=dict, max_length=20)
     strategy: StrategyName = ""
+    tags: dict[LabelName, LabelValue] = Field(default_factory=dict, max_length=20)
+    priority: int = Field(default=USUAL, ge=0, le=HIGHEST)
+    start_at: Instant | None = None
+    delay: float = Field(default=0.0, ge=0, le=MAX_DELAY)
+    start_by: Instant | None = None
+    start_within: float | None = Field(default=None, gt=0, le=MAX_DELAY)
+    memory: Memory | None = None
+    processes: int | None = Field(default=None, ge=1, le=1_000_000)
 
     @field_validator("name")
     @classmethod
@@ -91,7 +114,7 @@ class TaskSpec(BaseModel):
         _check_texts(args)
         return args
 
-    @field_validator("labels")
+    @field_validator("labels", "tags")
     @classmethod
     def _in_order(cls, labels: dict[str, str]) -> dict[str, str]:
         return dict(sorted(labels.items()))
@@ -109,6 +132,16 @@ class TaskSpec(BaseModel):
         size = sum(len(text.encode()) for text in chain(content, self.args, *self.env.items()))
         if size > MAX_CONTENT:
             raise ValueError(f"content, args and env are {size:,} bytes together; at most {MAX_CONTENT:,} are taken")
+        return self
+
+    @model_validator(mode="after")
+    def _timely(self) -> Self:
+        if self.start_at and self.delay:
+            raise ValueError("startAt and delay are two ways to say when it may start: give one")
+        if self.start_by and self.start_within is not None:
+            raise ValueError("startBy and startWithin are two ways to say by when it must have started: give one")
+        if self.start_by and self.start_at and self.start_by <= self.start_at:
+            raise ValueError("startBy is not after startAt: it could never start")
         return self
 
     @classmethod
@@ -172,6 +205,10 @@ class Task:
     result: Result | None = None
     created_at: str = ""
     updated_at: str = ""
+    due_at: str = ""
+    """Before which it does not start; empty where it may at once."""
+    expires_at: str = ""
+    """By when it is to have started first; empty where that does not matter."""
     started_at: str = ""
     finished_at: str = ""
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from common.executors.control_groups import ControlGroups, NoControlGroups
-from common.executors.enclosure import Enclosure, Enclosures, TaskLimits
+from common.executors.enclosure import NO_LIMITS, Enclosure, Enclosures, TaskLimits
 from common.executors.process_trees import ProcessTrees
 
 log = logging.getLogger("dts.executors")
@@ -46,8 +46,8 @@ class BestEnclosures:
         if self._limits:
             log.warning("DTS_TASK_MEMORY and DTS_TASK_PROCESSES are not kept: there are no control groups")
 
-    def enclose(self, mark: Mapping[str, str]) -> Enclosure:
-        return self._used.enclose(mark)
+    def enclose(self, mark: Mapping[str, str], limits: TaskLimits = NO_LIMITS) -> Enclosure:
+        return self._used.enclose(mark, limits)
 
     def close(self) -> None:
         self._used.close()

@@ -8,6 +8,7 @@ from common.domain.result import Result
 from common.domain.task import Task
 from common.executors.context import ExecutorContext
 from common.executors.directory import Directories, remove_directory
+from common.executors.enclosure import TaskLimits
 from common.executors.environment import environment_of, inherited, mark_of
 from common.executors.process import run_process
 from common.executors.spawn import Command, machine_failure
@@ -50,4 +51,5 @@ class Commands:
             timeout=task.spec.timeout,
             grace=self._context.grace,
             linger=self._context.linger,
+            limits=TaskLimits(task.spec.memory, task.spec.processes),
         )

@@ -19,12 +19,13 @@ import select
 import signal
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from common.executors.cgroups import hierarchies
-from common.executors.enclosure import Spawned, TaskLimits
-from common.executors.limiting import Limiting, limitings
+from common.executors.enclosure import NO_LIMITS, Spawned, TaskLimits
+from common.executors.limiting import Keeper, Limiting
 from common.executors.processes import kill, look, send, send_group
 from common.executors.remains import GONE_WITHIN, PREFIX, end_groups, remove_groups
 from common.executors.slot import Slot, listed
@@ -47,22 +48,24 @@ class ControlGroups:
     """
 
     def __init__(self, boot: str, fence: int | None, limits: TaskLimits | None = None) -> None:
-        self._boot, self._limits = boot, limits or TaskLimits()
+        self._boot, self._limits = boot, limits or NO_LIMITS
         self._own = {os.getpid(), *([fence] if fence else [])}
         self._lock, self._starting = threading.Lock(), threading.Lock()
-        self._free: list[Slot] = []
+        self._free: dict[tuple[str, ...], list[Slot]] = defaultdict(list)
         self._made: list[Slot] = []
         self._numbers = itertools.count(1)
         self._at_work = 0
         self._unclaimed = False
         self._listed = -1
         self._root = self._base = Path()
+        self._keeper = Keeper([], self._root, self._base)
         self.limitings: list[Limiting] = []
+        """The limits of each attempt, whatever it asks for itself."""
 
     @property
     def bases(self) -> list[Path]:
-        """The directories under which all groups of this boot are."""
-        return [self._base, *(one.base for one in self.limitings if one.base)]
+        """The directories under which all groups of this boot are, or may be some time."""
+        return [self._base, *self._keeper.bases]
 
     def open(self) -> None:
         """Make this boot's groups and move in; end what an earlier boot left in those in which we were started.
@@ -82,11 +85,13 @@ class ControlGroups:
             raise NoControlGroups(str(error)) from error
         if former:
             end_groups([former])
-        self.limitings = list(limitings(self._limits, found, self._root, self._base))
+        self._keeper = Keeper(found, self._root, self._base)
+        self.limitings = self._keeper.usual(self._limits)
 
-    def enclose(self, mark: Mapping[str, str]) -> "ControlGroup":
+    def enclose(self, mark: Mapping[str, str], limits: TaskLimits = NO_LIMITS) -> "ControlGroup":
+        wanted = self._keeper.tightened(self.limitings, limits)
         with self._lock:
-            slot = self._free.pop() if self._free else self._new()
+            slot = self._slot(wanted)
             self._at_work += 1
         return ControlGroup(self, slot, mark)
 
@@ -143,7 +148,7 @@ class ControlGroups:
             # One in which something survived is never used again.
             empty = not slot.populated()
             if empty:
-                self._free.append(slot)
+                self._free[slot.kind].append(slot)
             return empty and not self._unclaimed
 
     def _former(self, place: Path) -> Path | None:
@@ -161,8 +166,13 @@ class ControlGroups:
             _move(leaf, pid)
         self._listed = os.open(leaf / "cgroup.procs", os.O_RDONLY | os.O_CLOEXEC)
 
-    def _new(self) -> Slot:
-        slot = Slot(self._base / f"s{next(self._numbers)}", self.limitings)
+    def _slot(self, wanted: list[Limiting]) -> Slot:
+        """An empty one with these limits; the lock is held."""
+        free = self._free[tuple(one.controller for one in wanted)]
+        if free:
+            free[-1].limit(wanted)
+            return free.pop()
+        slot = Slot(self._base / f"s{next(self._numbers)}", wanted)
         self._made.append(slot)
         return slot
 
@@ -223,7 +233,7 @@ class ControlGroup:
 
     def overrun(self) -> str:
         exceeded = self._exceeded or [False] * len(self._met)
-        seen = zip(self._groups.limitings, self._met, self._slot.met(), exceeded, strict=True)
+        seen = zip(self._slot.limitings, self._met, self._slot.met(), exceeded, strict=True)
         return " and ".join(str(limiting) for limiting, before, now, over in seen if now > before or over)
 
     def release(self) -> bool:

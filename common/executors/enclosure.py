@@ -24,6 +24,18 @@ class TaskLimits:
     def __bool__(self) -> bool:
         return self.memory is not None or self.processes is not None
 
+    def by_controller(self) -> dict[str, int]:
+        """Those that there are, by the controller of control groups that keeps each."""
+        limits = {"memory": self.memory, "pids": self.processes}
+        return {controller: limit for controller, limit in limits.items() if limit is not None}
+
+
+NO_LIMITS = TaskLimits()
+
+
+class LimitNotKept(Exception):
+    """An attempt asks for a limit that can't be kept on this machine; the text says which, and why."""
+
 
 class Enclosure(Protocol):
     """The processes of one attempt; called from its thread alone. The main one is not reaped before `left` is 0."""
@@ -68,8 +80,11 @@ class Enclosures(Protocol):
         """Prepare; called once, before the first `enclose`."""
         ...
 
-    def enclose(self, mark: Mapping[str, str]) -> Enclosure:
-        """One for an attempt about to start; `mark` is in the environment of its processes. Raises OSError."""
+    def enclose(self, mark: Mapping[str, str], limits: TaskLimits = NO_LIMITS) -> Enclosure:
+        """One for an attempt about to start; `mark` is in the environment of its processes.
+
+        `limits` are its own, beside those of all attempts; the tighter count. Raises OSError, LimitNotKept.
+        """
         ...
 
     def close(self) -> None:

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from common.contracts import Cancellation, Output
 from common.domain.result import Proof, Reason, Result
-from common.executors.enclosure import Enclosure, Enclosures, Spawned
+from common.executors.enclosure import Enclosure, Enclosures, LimitNotKept, Spawned
 from common.executors.endings import ended, stopped
 from common.executors.proving import Proving
-from common.executors.spawn import Command, spawn, spawn_failure
+from common.executors.spawn import Command, limit_failure, spawn, spawn_failure
 
 log = logging.getLogger("dts.executors")
 
@@ -38,7 +38,9 @@ def run_process(command: Command, cancelled: Cancellation, output: Output, enclo
         return stopped(Reason(cancelled.reason), None, command.timeout)
     try:
         cancelled_fd = cancelled.fileno()
-        enclosure = enclosures.enclose(command.mark)
+        enclosure = enclosures.enclose(command.mark, command.limits)
+    except LimitNotKept as error:
+        return limit_failure(error)
     except OSError as error:
         return spawn_failure(command, error)
     try:

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 
-from common.executors.enclosure import Spawned
+from common.executors.enclosure import NO_LIMITS, LimitNotKept, Spawned, TaskLimits
 from common.executors.processes import (
     carries,
     children,
@@ -41,7 +41,9 @@ class ProcessTrees:
         if self.reaper is None:
             log.warning("no fence: a process that leaves its task's group and environment is not found")
 
-    def enclose(self, mark: Mapping[str, str]) -> "ProcessTree":
+    def enclose(self, mark: Mapping[str, str], limits: TaskLimits = NO_LIMITS) -> "ProcessTree":
+        if limits:
+            raise LimitNotKept("this agent has no control groups, and no other way to limit what a task uses")
         tree = ProcessTree(self, mark)
         with self.lock:
             self.at_work.add(tree)

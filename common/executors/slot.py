@@ -20,6 +20,8 @@ class Slot:
         self._open: list[int] = []
         directory.mkdir()
         self._limits = [(one, one.base / directory.name if one.base else directory) for one in limitings]
+        self.kind = tuple(one.controller for one in limitings)
+        """The controllers of its limits: of one kind the limits can be changed."""
         beside = [place for _, place in self._limits if place != directory]
         try:
             self._procs = self._file(directory / "cgroup.procs", os.O_RDWR)
@@ -33,6 +35,18 @@ class Slot:
         except OSError:
             self.close()
             raise
+
+    @property
+    def limitings(self) -> list[Limiting]:
+        """The limits that hold for who is in it."""
+        return [one for one, _ in self._limits]
+
+    def limit(self, limitings: Sequence[Limiting]) -> None:
+        """Set other limits of the same kind; nothing may be in it. Raises OSError."""
+        for number, (one, (former, place)) in enumerate(zip(limitings, self._limits, strict=True)):
+            if one != former:
+                one.apply(place)
+                self._limits[number] = (one, place)
 
     def met(self) -> list[int]:
         """How often each limit was met so far."""

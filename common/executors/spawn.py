@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.domain.result import Reason, Result, failure
+from common.executors.enclosure import NO_LIMITS, LimitNotKept, TaskLimits
 
 _MACHINE = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
@@ -34,6 +35,8 @@ class Command:
     timeout: float
     grace: float
     linger: float
+    limits: TaskLimits = NO_LIMITS
+    """Its own, beside those that its agent sets for each task."""
 
 
 def spawn(command: Command, output: int) -> subprocess.Popen[bytes]:
@@ -69,6 +72,11 @@ def machine_failure(error: OSError) -> Result:
     """The end of an attempt that this machine could not run; it goes back to be run elsewhere or later."""
     where = f" ({error.filename})" if error.filename else ""
     return failure(Reason.AGENT_ERROR, f"the agent's machine can't run it now: {error.strerror}{where}")
+
+
+def limit_failure(error: LimitNotKept) -> Result:
+    """The end of an attempt whose limits this machine can't keep; it goes back to be run elsewhere."""
+    return failure(Reason.AGENT_ERROR, f"not started, for a limit that it asks for can't be kept: {error}")
 
 
 def _not_found(command: Command) -> str:

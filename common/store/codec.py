@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic.alias_generators import to_camel
 
 from common.domain.errors import CorruptTask
+from common.domain.fields import USUAL
 from common.domain.result import Reason, Result
 from common.domain.status import Status
 from common.domain.task import Submission, Task, TaskSpec
 
+T = TypeVar("T")
+
 
 def fields_of(submission: Submission) -> list[str]:
-    """The request as flat field, value, ... for HSET; what is left at its default emptiness is left out."""
+    """The request as flat field, value, ... for HSET; what most don't ask for is left out where it is not asked for."""
     flat = [
         "name", submission.name,
         "type", submission.type,
@@ -26,14 +31,10 @@ def fields_of(submission: Submission) -> list[str]:
     else:
         # `argv` tells a list from a text that happens to look like one.
         flat += ["content", _json(submission.content), "argv", "1"]
-    if submission.args:
-        flat += ["args", _json(submission.args)]
-    if submission.env:
-        flat += ["env", _json(submission.env)]
-    if submission.labels:
-        flat += ["labels", _json(submission.labels)]
-    if submission.strategy:
-        flat += ["strategy", submission.strategy]
+    for name, (attribute, usual, written) in _OPTIONAL.items():
+        value = getattr(submission, attribute)
+        if value != usual:
+            flat += [name, written(value)]
     return flat
 
 
@@ -54,6 +55,8 @@ def task_of(fields: dict[str, str]) -> Task:
             result=_result(fields),
             created_at=fields["createdAt"],
             updated_at=fields["updatedAt"],
+            due_at=fields.get("dueAt", ""),
+            expires_at=fields.get("expiresAt", ""),
             started_at=fields.get("startedAt", ""),
             finished_at=fields.get("finishedAt", ""),
         )
@@ -82,9 +85,10 @@ _NEEDED = (
     *("timeout", "retries", "retryDelay", "outputLimit", "onAgentLost"),
 )
 _KINDS: dict[str, Callable[[str], object]] = {
-    **dict.fromkeys(("attempt", "failures", "lost", "retries", "outputLimit", "exitCode", "outputBytes"), int),
-    **dict.fromkeys(("timeout", "retryDelay"), float),
-    **dict.fromkeys(("args", "env", "labels"), json.loads),
+    **dict.fromkeys(("attempt", "failures", "lost", "retries", "outputLimit", "priority"), int),
+    **dict.fromkeys(("memory", "processes", "exitCode", "outputBytes"), int),
+    **dict.fromkeys(("timeout", "retryDelay", "maxRetryDelay", "delay", "startWithin"), float),
+    **dict.fromkeys(("args", "env", "labels", "tags"), json.loads),
     "status": Status,
     "reason": Reason,
 }
@@ -119,10 +123,20 @@ def _spec(fields: dict[str, str]) -> TaskSpec:
         timeout=float(fields["timeout"]),
         retries=int(fields["retries"]),
         retry_delay=float(fields["retryDelay"]),
+        max_retry_delay=_maybe(float, fields.get("maxRetryDelay")),
+        backoff=fields.get("backoff", "exponential"),
         output_limit=int(fields["outputLimit"]),
         on_agent_lost=fields["onAgentLost"],
         labels=_loaded(fields.get("labels"), dict),
         strategy=fields.get("strategy", ""),
+        tags=_loaded(fields.get("tags"), dict),
+        priority=int(fields.get("priority") or USUAL),
+        start_at=fields.get("startAt"),
+        delay=float(fields.get("delay") or 0),
+        start_by=fields.get("startBy"),
+        start_within=_maybe(float, fields.get("startWithin")),
+        memory=_maybe(int, fields.get("memory")),
+        processes=_maybe(int, fields.get("processes")),
     )
 
 
@@ -145,9 +159,25 @@ def _loaded(text: str | None, kind: type) -> Any:
     return json.loads(text) if text else kind()
 
 
+def _maybe(kind: Callable[[str], T], text: str | None) -> T | None:
+    return kind(text) if text else None
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
+
+
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    **dict.fromkeys(("args", "env", "labels", "tags"), _json),
+    **dict.fromkeys(("backoff", "strategy", "start_at", "start_by", "priority", "memory", "processes"), str),
+    **dict.fromkeys(("max_retry_delay", "delay", "start_within"), _number),
+}
+_OPTIONAL = {
+    to_camel(name): (name, TaskSpec.model_fields[name].get_default(call_default_factory=True), written)
+    for name, written in _WRITERS.items()
+}
+"""Field of the hash -> attribute, value that is left out, how others are written."""

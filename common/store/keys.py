@@ -7,12 +7,13 @@
     tasks:<STATUS>             zset     ids of the tasks in that status, by the time they got there (ms)
     tasks:all                  zset     ids of all tasks, by the time they were made (ms)
     tasks:cancelling           zset     ids of running tasks that somebody asked to cancel, by when that was (ms)
+    tasks:expiring             zset     ids of tasks that are to have started by a time, by that time (ms)
     tasks:dead                 list     JSON notes on tasks given up because agents kept dying with them
     queue:tasks                list     whole JSON tasks, pushed by hand with LPUSH
     queue:tasks:moving         list     <consumer> suffix; taken off a queue, not yet stamped with an id
     queue:tasks:held           hash     <consumer> suffix; message id -> body, taken and not yet settled
     queue:tasks:dead           list     JSON {"id", "at", "reason", "body"} of messages nobody could read
-    queue:pending              zset     ids of the tasks ready to be taken, by the time they became so (ms)
+    queue:pending              zset     ids of the tasks ready to be taken, in their turn: since when, by priority (ms)
     queue:agent:<agentId>      list     messages on the attempts that are this agent's (and :moving, :held, :dead)
     queue:status               list     status updates of agents, where the bus is Redis (and :moving, :held, :dead)
     queue:logs                 list     their output, likewise
@@ -20,7 +21,7 @@
     heartbeats                 hash     agent -> its newest heartbeat, JSON, where the bus is Redis
     reports:applied            hash     agent -> "<boot> <number>" of its newest status update that a manager applied
     reports:refused            hash     answer -> how many updates of agents were refused so
-    queue:delayed              zset     ids of the tasks that wait for a retry, by the time it is due (ms)
+    queue:delayed              zset     ids of the tasks that wait for their time or a retry, by when that is (ms)
     bell:pending               list     at most one element; rung when something became ready
     agent:<agentId>:tasks      zset     ids of the tasks this agent holds, by the time they were given to it (ms)
     agent:<agentId>            hash     an agent's lease (boot, host, pid, slots, types, startedAt); expires
@@ -51,6 +52,7 @@ class Keys:
         """The status indexes in the order of `Status`: the first keys of every verb's script."""
         self.all = f"{namespace}tasks:all"
         self.dead = f"{namespace}tasks:dead"
+        self.expiring = f"{namespace}tasks:expiring"
         self.cancelling = f"{namespace}tasks:cancelling"
         self.status_queue = f"{namespace}queue:status"
         self.logs_queue = f"{namespace}queue:logs"

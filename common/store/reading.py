@@ -5,15 +5,17 @@ import logging
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
 
-from common.domain.errors import CorruptTask, InvalidTask
+from common.domain.errors import CorruptTask
+from common.domain.query import Query
 from common.domain.status import UNDER_WAY, Status
 from common.domain.task import Task
 from common.store.codec import task_of
+from common.store.finding import Finder, meets
 from common.store.keys import Keys
 from common.transports.redis_client import redis_errors
 
@@ -27,7 +29,7 @@ Hash = dict[str, str] | Exception
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some tasks, newest first, and where the next page begins ('' after the last)."""
+    """Some tasks, and where the next page begins ('' after the last)."""
 
     tasks: list[Task]
     next_cursor: str
@@ -48,6 +50,7 @@ class TaskReader:
     def __init__(self, redis: Redis, keys: Keys | None = None) -> None:
         self.keys = keys or Keys()
         self._redis = redis
+        self._finder = Finder(redis, self.keys)
 
     def get(self, task_id: str) -> Task | None:
         """The task, or None where there is none of that id."""
@@ -73,18 +76,20 @@ class TaskReader:
             entries = self._redis.lrange(self.keys.history(task_id), 0, -1)
         return [json.loads(entry) for entry in entries]
 
-    def page(self, status: Status | None = None, limit: int = 50, cursor: str = "") -> Page:
-        """Up to `limit` tasks, newest first: of one status by when they got there, else of all by when they were made.
+    def find(self, query: Query, limit: int = 50, cursor: str = "") -> Page:
+        """Up to `limit` tasks that meet the query, in its order.
 
-        `cursor` is a former page's `next_cursor`. Tasks that come or go meanwhile never hide others.
-        Raises InvalidTask where the cursor is none of ours.
+        `cursor` is a former page's `next_cursor`; tasks that come or go meanwhile never hide others. A page may hold
+        less than `limit`, or none, and still have a next one: then more were looked at than one call may cost. Raises
+        InvalidTask where the cursor is none of ours.
         """
-        index = self.keys.index(status) if status else self.keys.all
-        members = self._after(index, cursor, limit + 1)
-        tasks = readable(self._hashes([task_id for task_id, _ in members[:limit]]))
-        more = len(members) > limit
-        last_id, last_score = members[limit - 1] if more else ("", 0)
-        return Page(tasks, f"{last_score:.0f}:{last_id}" if more else "")
+        found = self._finder.find(query, limit, cursor)
+        tasks = readable(self._hashes(found.task_ids)) if found.task_ids else []
+        return Page([task for task in tasks if meets(query, task)], found.next_cursor)
+
+    def page(self, status: Status | None = None, limit: int = 50, cursor: str = "") -> Page:
+        """The same of all tasks, or of all in one status, newest first; only the last page is not full."""
+        return self.find(Query((status,) if status else ()), limit, cursor)
 
     def counts(self) -> dict[Status, int]:
         """How many tasks each status has."""
@@ -158,9 +163,16 @@ class TaskReader:
         return {str(answer): int(count) for answer, count in found.items()}
 
     def waiting(self, task_id: str) -> str:
-        """The leader's word, JSON, on why this task waits; '' where it has said nothing."""
-        with redis_errors():
-            return str(self._redis.hget(self.keys.task(task_id), "waiting") or "")
+        """Why this task waits, JSON: the leader's word, or until when; '' where there is nothing to say."""
+        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hmget(self.keys.task(task_id), "waiting", "startedAt")
+            pipe.zscore(self.keys.delayed, task_id)
+            (word, started_at), due = pipe.execute()
+        if word or due is None:
+            return str(word or "")
+        because = "it waits for its next attempt" if started_at else "it waits for its time"
+        until = datetime.fromtimestamp(due / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return json.dumps({"because": because, "until": until})
 
     def held(self, agent_ids: Sequence[str]) -> list[int]:
         """How many tasks each of these agents holds, in the order asked for."""
@@ -215,29 +227,6 @@ class TaskReader:
             for task_id in task_ids:
                 pipe.hgetall(self.keys.task(task_id))
             return pipe.execute(raise_on_error=False)
-
-    def _after(self, index: str, cursor: str, count: int) -> list[tuple[str, float]]:
-        """Up to `count` members that come after the cursor's place, in (score, id) order, both falling."""
-        if not cursor:
-            return self._slice(index, "+inf", count)
-        score, _, last_id = cursor.partition(":")
-        if not (score.isascii() and score.isdigit() and last_id):
-            raise InvalidTask(f"not a cursor: {cursor!r}")
-        # Many may have come in the cursor's millisecond. Each look is a whole one from there on: in parts,
-        # a member that leaves between two of them would hide another.
-        looked = count
-        while True:
-            part = self._slice(index, score, looked)
-            found = [(name, of) for name, of in part if (of, name) < (float(score), last_id)]
-            if len(found) >= count or len(part) < looked:
-                return found[:count]
-            looked *= 2
-
-    def _slice(self, index: str, score: str, count: int) -> list[tuple[str, float]]:
-        with redis_errors():
-            return _pairs(
-                self._redis.zrange(index, score, "-inf", desc=True, byscore=True, withscores=True, offset=0, num=count)
-            )
 
 
 def readable(hashes: Iterable[Hash]) -> list[Task]:

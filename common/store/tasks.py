@@ -50,7 +50,7 @@ class Limits:
     lost: int = 3
     """How many agents may be lost with one task before it is given up."""
     longest_backoff: float = 300.0
-    """The longest wait before a retry."""
+    """The longest wait before a retry, where its task does not say."""
     retention: float = 7 * 86_400.0
     """How long a final task stays, its history, logs and requestId with it."""
 
@@ -121,7 +121,7 @@ class TaskStore(TaskReader):
                 [task_id, submission.digest(), request or "", len(fields), *fields],
             )
 
-        shared = [keys.all, keys.pending, keys.bell]
+        shared = [keys.all, keys.pending, keys.bell, keys.delayed, keys.expiring]
         answers = self._batch("submit", by, shared, [self._limits.pending], map(item, submissions))
         return [Submitted(task_id, Answer(answer)) for answer, task_id in answers]
 
@@ -140,7 +140,7 @@ class TaskStore(TaskReader):
         return [task for task in granted if task]
 
     def ready(self, limit: int = BATCH) -> list[Task]:
-        """Up to `limit` tasks that are ready, longest waiting first, without what they are to run.
+        """Up to `limit` tasks that are ready, in their turn, without what they are to run.
 
         The queue is only a hint: `assign` says whether they still wait. One that can't be read is told as a
         task of the ordinary kind, for an agent to find out: nothing may block those behind it.
@@ -217,7 +217,9 @@ class TaskStore(TaskReader):
     def grants(self, attempts: Sequence[Attempt], agent: str, boot: str) -> list[tuple[Answer, dict[str, str]]]:
         """As `start`, with the task's fields as they stand in its hash (codec.task_of), for who passes them on."""
         items = ((self._own(a.task_id), [a.task_id, a.attempt]) for a in attempts)
-        answers = self._batch("start", agent, [self.keys.agent(agent)], [agent, boot], items)
+        answers = self._batch(
+            "start", agent, [self.keys.agent(agent), self.keys.held_tasks(agent)], [agent, boot], items
+        )
         return [(Answer(answer), _fields(flat)) for answer, flat in answers]
 
     def begun(self, attempts: Sequence[tuple[Granted, float]], by: str) -> list[Answer]:
@@ -281,7 +283,8 @@ class TaskStore(TaskReader):
     def retry(self, task_ids: Sequence[str], by: str) -> list[Answer]:
         """FAILED or CANCELLED -> PENDING with fresh budgets; the old result stays in the history (F-API-04)."""
         items = ((self._own(task_id), [task_id]) for task_id in task_ids)
-        return _answers(self._batch("retry", by, [self.keys.pending, self.keys.bell], [], items))
+        shared = [self.keys.pending, self.keys.bell, self.keys.delayed, self.keys.expiring]
+        return _answers(self._batch("retry", by, shared, [], items))
 
     def log(self, chunks: Sequence[LogChunk], by: str) -> list[Answer]:
         """More output of running attempts; pieces that are there already are not written twice."""
@@ -294,8 +297,17 @@ class TaskStore(TaskReader):
         return _answers(self._batch("log", by, [], [], map(item, chunks)))
 
     def promote(self, by: str, limit: int = BATCH) -> int:
-        """Make tasks ready whose wait for a retry is over; returns how many."""
+        """Make tasks ready whose wait, for their time or for a retry, is over; returns how many."""
         return int(self._scripts.call("promote", by, self._queues(), [limit]))
+
+    def expire(self, by: str, limit: int = BATCH) -> tuple[int, int]:
+        """PENDING -> FAILED, of up to `limit` tasks that should have started by now.
+
+        Returns how many were ended, and how many were looked at. What is with an agent is looked at again.
+        """
+        keys = [self.keys.expiring, self.keys.pending, self.keys.delayed, self.keys.task_prefix]
+        ended, looked = self._scripts.call("expire", by, keys, [limit])
+        return int(ended), int(looked)
 
     def enqueue(self, by: str, first: int = 0, limit: int = BATCH) -> tuple[int, int]:
         """Put PENDING tasks that stand in no queue back into one; looks at `limit` from rank `first` on.
@@ -330,7 +342,11 @@ class TaskStore(TaskReader):
             ]
             keys += own
             args += [task_id, len(own)]
-        return int(self._scripts.call("purge", by, [self.keys.all, *keys], [before, status, *args])) if keys else 0
+        return (
+            int(self._scripts.call("purge", by, [self.keys.all, self.keys.expiring, *keys], [before, status, *args]))
+            if keys
+            else 0
+        )
 
     def _belongings(self, task_ids: list[str]) -> Iterator[tuple[str, int, str]]:
         """Per id its attempts and requestId, as far as they can be read: what was spoilt must go too."""
@@ -388,7 +404,7 @@ class TaskStore(TaskReader):
         return [self.keys.task(task_id), self.keys.history(task_id)]
 
     def _queues(self) -> list[str]:
-        return [self.keys.delayed, self.keys.pending, self.keys.bell]
+        return [self.keys.delayed, self.keys.pending, self.keys.bell, self.keys.task_prefix]
 
     def _batch(
         self,

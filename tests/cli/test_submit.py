@@ -32,9 +32,11 @@ def test_a_pipe_gets_the_new_tasks_id_and_nothing_else(dts: Dts) -> None:
 
 def test_every_option_reaches_the_task(dts: Dts) -> None:
     given = (
-        "--name nightly --type python --timeout 2.5 --retries 3 --retry-delay 0.5 --env A=1 --env B=x=y --arg --all"
+        "--name nightly --type python --timeout 2.5 --retries 3 --retry-delay 0.5 --max-retry-delay 9"
+        " --backoff fixed --env A=1 --env B=x=y --arg --all"
         " --arg '' --output-limit 2048 --on-agent-lost fail --label gpu=yes --label zone=a"
-        " --strategy random --task-id t1 --request-id r1"
+        " --strategy random --tag team=a --priority 9 --delay 60 --start-by 5 --memory 512MiB --processes 100"
+        " --task-id t1 --request-id r1"
     )
     result = dts("submit", "run", *shlex.split(given))
     assert result.stdout == "t1\n"
@@ -42,9 +44,18 @@ def test_every_option_reaches_the_task(dts: Dts) -> None:
     assert task.request_id == "r1"
     assert task.spec.model_dump() == {
         "name": "nightly", "type": "PYTHON", "content": "run", "args": ["--all", ""], "env": {"A": "1", "B": "x=y"},
-        "timeout": 2.5, "retries": 3, "retry_delay": 0.5, "output_limit": 2048, "on_agent_lost": "fail",
-        "labels": {"gpu": "yes", "zone": "a"}, "strategy": "random",
+        "timeout": 2.5, "retries": 3, "retry_delay": 0.5, "max_retry_delay": 9.0, "backoff": "fixed",
+        "output_limit": 2048, "on_agent_lost": "fail",
+        "labels": {"gpu": "yes", "zone": "a"}, "strategy": "random", "tags": {"team": "a"},
+        "priority": 9, "start_at": None, "delay": 60.0, "start_by": None, "start_within": 5.0,
+        "memory": 536_870_912, "processes": 100,
     }  # fmt: skip
+
+
+def test_a_time_is_given_with_its_zone(dts: Dts) -> None:
+    dts("submit", "run", "--start-at", "2099-11-07T03:00+01:00", "--start-by", "2099-11-07T04:00Z")
+    assert only_task(dts).expires_at == only_task(dts).spec.start_by == "2099-11-07T04:00:00.000Z"
+    assert only_task(dts).due_at == only_task(dts).spec.start_at == "2099-11-07T02:00:00.000Z"
 
 
 def test_the_content_may_come_from_standard_input(dts: Dts) -> None:
@@ -77,6 +88,14 @@ WRONG = [
     (["x", "--timeout", "ten"], "not a valid float"),
     (["x", "--timeout", "nan"], "timeout"),
     (["x", "--retries", "-1"], "retries"),
+    (["x", "--priority", "10"], "priority: Input should be less than or equal to 9"),
+    (["x", "--start-at", "tomorrow"], "must be a time with its zone"),
+    (["x", "--start-at", "2026-11-07T03:00Z", "--delay", "1"], "give one"),
+    (["x", "--start-by", "0"], "greater than 0"),
+    (["x", "--start-by", "tomorrow"], "must be a time with its zone"),
+    (["x", "--start-at", "2099-11-07T03:00Z", "--start-by", "2099-11-07T03:00Z"], "it could never start"),
+    (["x", "--memory", "much"], "memory: "),
+    (["x", "--processes", "0"], "processes: Input should be greater than or equal to 1"),
     (["x", "--env", "NAME"], "not NAME=VALUE"),
     (["x", "--env", "1A=x"], "env"),
     (["x", "--task-id", "a b"], "can't be the id of a task"),

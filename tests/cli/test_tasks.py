@@ -59,6 +59,20 @@ def test_get_json_has_the_names_and_values_of_the_hash(dts: Dts, agent: PretendA
     }
 
 
+def test_explain_says_what_a_task_waits_for_and_for_how_long(dts: Dts, agent: PretendAgent) -> None:
+    dts("submit", "x", "--task-id", "t1", "--start-at", "2099-01-01T00:00Z", "--start-by", "3600")
+    said = pairs(dts("get", "t1", "--explain").stdout.split("\n\n")[1])
+    assert said == {
+        "because": "it waits for its time",
+        "until": "2099-01-01T00:00:00.000Z",
+        "expires": "2099-01-01T01:00:00.000Z",
+    }
+    dts("submit", "x", "--task-id", "t2", "--start-by", "2020-01-01T00:00Z")
+    assert not agent.takes()
+    decision = json.loads(dts("get", "t2", "--explain", "--json").stdout)["decision"]
+    assert decision == {"because": "it had not started by 2020-01-01T00:00:00.000Z"}
+
+
 def test_history_is_shown_as_a_timeline(dts: Dts, agent: PretendAgent) -> None:
     submit(dts, "t1")
     agent.takes()
@@ -120,7 +134,7 @@ def test_list_pages_through_all_tasks_once(dts: Dts) -> None:
 
 
 @pytest.mark.parametrize("limit", ["1", "2", "3", "4", "50"])
-def test_list_of_several_statuses_goes_through_one_after_the_other(dts: Dts, limit: str) -> None:
+def test_list_of_several_statuses_goes_through_them_by_time(dts: Dts, limit: str) -> None:
     submit(dts, *"abcde")
     dts.place.store.cancel(["b", "d"], "test")
     seen: list[str] = []
@@ -131,8 +145,36 @@ def test_list_of_several_statuses_goes_through_one_after_the_other(dts: Dts, lim
         assert len(page["tasks"]) <= int(limit)
         seen += [task["taskId"] for task in page["tasks"]]
         cursor = page["nextCursor"]
-    assert set(seen[:2]) == {"b", "d"}
     assert sorted(seen) == list("abcde")
+
+
+def test_list_shows_what_one_looks_for(dts: Dts, agent: PretendAgent) -> None:
+    dts("submit", "x", "--task-id", "a", "--name", "backup-1", "--tag", "team=a", "--tag", "env=prod")
+    agent.takes()
+    dts("submit", "x", "--task-id", "b", "--name", "backup-2", "--tag", "team=b", "--type", "python")
+    dts("submit", "x", "--task-id", "c", "--name", "restore", "--tag", "team=a")
+
+    def found(words: str) -> str:
+        return "".join(line[0] for line in dts("list", "--oldest-first", *words.split()).stdout.splitlines())
+
+    assert found("") == "abc"
+    assert found("--name backup-") == "ab"
+    assert found("--tag team=a") == "ac"
+    assert found("--tag team=a --tag env=prod") == "a"
+    assert found("--type python") == found("--name backup --tag team=b") == "b"
+    assert found("--type python --type shell --status PENDING") == "bc"
+    assert found("--agent agent-1") == found("--agent agent-1 --status RUNNING") == "a"
+    assert found("--agent agent-2") == found("--name z") == ""
+
+
+def test_list_fills_its_page_however_far_it_has_to_look(dts: Dts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.store.finding.LOOK", 2)
+    for number in range(9):
+        dts("submit", "x", "--task-id", f"t{number}", "--tag", f"odd={number % 2}")
+    page = json.loads(dts("list", "--tag", "odd=1", "--limit", "3", "--oldest-first", "--json").stdout)
+    assert [task["taskId"] for task in page["tasks"]] == ["t1", "t3", "t5"]
+    rest = json.loads(dts("list", "--tag", "odd=1", "--oldest-first", "--json", "--cursor", page["nextCursor"]).stdout)
+    assert ([task["taskId"] for task in rest["tasks"]], rest["nextCursor"]) == (["t7"], None)
 
 
 def test_list_tells_a_person_how_to_go_on(dts: Dts) -> None:
@@ -142,7 +184,9 @@ def test_list_tells_a_person_how_to_go_on(dts: Dts) -> None:
     assert len(dts("list", "--limit", "1", "--cursor", cursor).stdout.splitlines()) == 1
 
 
-@pytest.mark.parametrize("words", [["--cursor", "xx"], ["--status", "FAILED", "--cursor", "PENDING/1:a"]])
+@pytest.mark.parametrize(
+    "words", [["--cursor", "xx"], ["--status", "FAILED", "--cursor", "PENDING/1:a"], ["--cursor", "1:"]]
+)
 def test_a_cursor_that_is_none_is_wrong_usage(dts: Dts, words: list[str]) -> None:
     result = dts("list", *words)
     assert result.exit_code == Exit.USAGE

@@ -70,13 +70,14 @@ class Surgery:
 
 @pytest.fixture
 def life(redis: Redis, keys: Keys) -> Life:
-    """A task in each status, called by it; `delayed` waits for a retry; `asked` has a requestId."""
+    """A task in each status, called by it; `delayed` waits for a retry, `bound` for its time; `asked` has a request."""
     life = Life(TaskStore(redis, keys), Leases(redis, keys))
     for status in Status:
         life.reach(status, task_id=status.lower())
     life.running(task_id="delayed", retries=1, retry_delay=3600)
     life.report("delayed", FAILED)
     life.submit(task_id="asked", request_id="r 1")
+    life.submit(task_id="bound", start_at="2100-01-01T00:00:00Z", start_by="2100-01-02T00:00:00Z")
     return life
 
 

@@ -103,7 +103,7 @@ REPAIRED = [
         "queues",
         "delayed",
         "PENDING, and in no queue",
-        lambda redis: redis.delete("queue:delayed"),
+        lambda redis: redis.zrem("queue:delayed", "delayed"),
         "put into queue:pending",
     ),
     Breach(
@@ -119,6 +119,27 @@ REPAIRED = [
         "FAILED, and in queue:delayed, queue:pending",
         enter("failed", "queue:pending", "queue:delayed"),
         "taken out of queue:pending; taken out of queue:delayed",
+    ),
+    Breach(
+        "queues",
+        "bound",
+        "PENDING, and in no queue",
+        lambda redis: redis.zrem("queue:delayed", "bound"),
+        "put into queue:delayed",
+    ),
+    Breach(
+        "deadlines",
+        "bound",
+        "PENDING, to have started by '2100-01-02T00:00:00.000Z', and not in tasks:expiring",
+        lambda redis: redis.zrem("tasks:expiring", "bound"),
+        "put into tasks:expiring",
+    ),
+    Breach(
+        "ghosts",
+        "nobody",
+        "stands in tasks:expiring, and there is no such task",
+        enter("nobody", "tasks:expiring"),
+        "taken out of tasks:expiring",
     ),
     Breach(
         "cancels",
@@ -309,7 +330,7 @@ def test_a_sound_store_has_no_findings(surgery: Surgery) -> None:
     examination = surgery.examine()
     assert [group.findings for group in examination.tally.groups.values() if group.count] == []
     assert examination.finished
-    assert (examination.looked, examination.read, examination.agents) == (9, 9, [AGENT])
+    assert (examination.looked, examination.read, examination.agents) == (10, 10, [AGENT])
     assert surgery.clock.waited == 0
 
 

@@ -39,7 +39,7 @@ def test_what_was_asked_holds_after_ok_and_same_only() -> None:
 
 def test_a_reason_costs_a_retry_or_hands_back_or_is_the_end() -> None:
     assert not CHARGED & HANDED_BACK
-    ends = {Reason.UNKNOWN_TYPE, Reason.UNREADABLE, Reason.CANCELLED, Reason.AGENT_LOST}
+    ends = {Reason.UNKNOWN_TYPE, Reason.UNREADABLE, Reason.CANCELLED, Reason.AGENT_LOST, Reason.EXPIRED}
     assert set(Reason) == CHARGED | HANDED_BACK | ends
 
 

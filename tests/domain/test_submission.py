@@ -8,6 +8,8 @@ import pytest
 from common.domain.errors import InvalidTask, Rejected
 from common.domain.task import MAX_CONTENT, Submission, TaskSpec
 
+NOON = "2026-11-07T12:00:00Z"
+
 
 def refused(raw: bytes | str) -> str:
     with pytest.raises(InvalidTask) as told:
@@ -40,10 +42,13 @@ def test_everything_can_be_said() -> None:
         retryDelay=2,
         outputLimit=2048,
         onAgentLost="fail",
+        priority=9,
+        startAt="2026-11-07t03:00:00.1+01:00",
     )
     assert (task.task_id, task.request_id) == ("a.B-9_", "order 66 / “七”")
     assert task.content == ["echo", "", "日本語\n"]
     assert (task.timeout, task.retry_delay, task.output_limit, task.on_agent_lost) == (0.5, 2.0, 2048, "fail")
+    assert (task.priority, task.start_at) == (9, "2026-11-07T02:00:00.100Z")
 
 
 @pytest.mark.parametrize(
@@ -138,9 +143,34 @@ def test_what_is_no_task_is_refused(raw: bytes | str, told: str) -> None:
         ("retryDelay", False, "retryDelay: Input should be a valid number"),
         ("retryDelay", -0.1, "retryDelay: Input should be greater"),
         ("retryDelay", float("-inf"), "retryDelay: Input should be a finite number"),
+        ("maxRetryDelay", -1, "maxRetryDelay: Input should be greater than or equal to 0"),
+        ("backoff", "linear", "backoff: Input should be 'exponential' or 'fixed'"),
+        ("memory", 1000, "memory: Input should be greater than or equal to 1048576"),
+        ("memory", "1KiB", "memory: Input should be greater than or equal to 1048576"),
+        ("memory", "512 apples", "memory: "),
+        ("memory", "", "memory: "),
+        ("memory", True, "memory: Input should be a valid integer"),
+        ("memory", 1e7, "memory: Input should be a valid integer"),
+        ("memory", "9" * 400, "memory: "),
+        ("memory", "9" * 400 + "e9MiB", "memory: "),
+        ("processes", 0, "processes: Input should be greater than or equal to 1"),
         ("outputLimit", 0, "outputLimit: Input should be greater"),
         ("outputLimit", 2**40, "outputLimit: Input should be less"),
         ("onAgentLost", "retry", "onAgentLost: Input should be 'requeue' or 'fail'"),
+        ("priority", 10, "priority: Input should be less than or equal to 9"),
+        ("priority", -1, "priority: Input should be greater than or equal to 0"),
+        ("priority", 4.5, "priority: Input should be a valid integer"),
+        ("delay", -1, "delay: Input should be greater than or equal to 0"),
+        ("delay", 30 * 86_400 + 1, "delay: Input should be less than or equal to 2592000"),
+        ("startAt", "2026-11-07T03:00:00", "startAt: must be a time with its zone, like 2026-11-07T03:00:00Z"),
+        ("startAt", "2026-11-07", "startAt: must be a time with its zone"),
+        ("startAt", "soon", "startAt: must be a time with its zone"),
+        ("startAt", "", "startAt: must be a time with its zone"),
+        ("startAt", "0001-01-01T00:00:00+23:00", "startAt: must be a time with its zone"),
+        ("startBy", "2026-11-07T03:00:00", "startBy: must be a time with its zone"),
+        ("startWithin", 0, "startWithin: Input should be greater than 0"),
+        ("startWithin", 30 * 86_400 + 1, "startWithin: Input should be less than or equal to 2592000"),
+        ("startAt", 1_800_000_000, "startAt: Input should be a valid string"),
         ("timout", 5, "'timout' is no field of a task (did you mean 'timeout'?)"),
         ("task_id", "a", "(did you mean 'taskId'?)"),
         ("status", "SUCCESS", "'status' is no field of a task"),
@@ -156,6 +186,22 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     told = refused(b'{"content": "", "timeout": -1, "retrys": 1}')
     assert "content: must not be empty; timeout: " in told
     assert "'retrys' is no field of a task (did you mean 'retries'?)" in told
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ({"startAt": NOON, "delay": 1}, "startAt and delay are two ways to say when it may start: give one"),
+        (
+            {"startBy": NOON, "startWithin": 1},
+            "startBy and startWithin are two ways to say by when it must have started",
+        ),
+        ({"startAt": NOON, "startBy": NOON}, "startBy is not after startAt: it could never start"),
+        ({"startAt": NOON, "startBy": "2026-11-07T12:59:59+01:00"}, "startBy is not after startAt"),
+    ],
+)
+def test_times_that_contradict_each_other_are_refused(times: dict[str, Any], told: str) -> None:
+    assert told in refused(json.dumps({"content": "x"} | times))
 
 
 def test_content_args_and_env_share_one_bound() -> None:
@@ -201,10 +247,24 @@ SAME = {"content": "x", "env": {"A": "1", "B": "2"}}
         '{"content": "x", "env": {"A": "1", "B": "2"}, "timeout": 3600, "retries": 0, "args": [], "name": "task"}',
         '{"content": "x", "env": {"A": "1", "B": "2"}, "timeout": 3600.0, "retryDelay": 1e0}',
         '{"content": "x", "env": {"A": "1", "B": "2"}, "taskId": "t", "requestId": "r"}',
+        '{"content": "x", "env": {"A": "1", "B": "2"}, "priority": 4, "startAt": null, "delay": 0}',
     ],
 )
 def test_the_same_request_has_the_same_digest_however_it_is_written(raw: str) -> None:
     assert Submission.parse(raw).digest() == parse(**SAME).digest()
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("512MiB", 2**29), ("1.5GiB", 3 * 2**29), ("2MB", 2_000_000), (2**20, 2**20)]
+)
+def test_memory_is_a_number_of_bytes_or_has_its_unit(text: Any, size: int) -> None:
+    assert parse(memory=text).memory == size
+    assert parse(memory=text).digest() == parse(memory=size).digest()
+
+
+def test_one_time_has_one_digest_in_whichever_zone_it_is_told() -> None:
+    told = ("2026-11-07T03:00:00Z", "2026-11-07T03:00Z", "2026-11-07T04:00:00.000+01:00", "2026-11-06T22:00:00-05:00")
+    assert len({parse(startAt=text).digest() for text in told}) == 1
 
 
 @pytest.mark.parametrize(
@@ -225,6 +285,16 @@ def test_the_same_request_has_the_same_digest_however_it_is_written(raw: str) ->
         {"onAgentLost": "fail"},
         {"labels": {"gpu": "yes"}},
         {"strategy": "random"},
+        {"tags": {"team": "a"}},
+        {"maxRetryDelay": 0},
+        {"backoff": "fixed"},
+        {"memory": 2**30},
+        {"processes": 9},
+        {"priority": 5},
+        {"startAt": "2026-11-07T03:00:00Z"},
+        {"delay": 1},
+        {"startBy": "2026-11-07T03:00:00Z"},
+        {"startWithin": 1},
     ],
     ids=str,
 )
@@ -244,10 +314,20 @@ def test_a_digest_counts_every_field_of_a_request() -> None:
             "timeout",
             "retries",
             "retry_delay",
+            "max_retry_delay",
+            "backoff",
             "output_limit",
             "on_agent_lost",
             "labels",
             "strategy",
+            "tags",
+            "priority",
+            "start_at",
+            "delay",
+            "start_by",
+            "start_within",
+            "memory",
+            "processes",
         )
     }
     assert set(Submission.model_fields) - set(TaskSpec.model_fields) == {"task_id", "request_id"}

@@ -1,11 +1,14 @@
 """docs/operations.md lists every setting, as the model has it."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 from pydantic import ByteSize
 
 from common.domain.result import Reason
+from common.domain.task import Submission
 from common.settings import PREFIX, Settings
 from tests.house.pages import ROOT, between
 
@@ -26,6 +29,17 @@ def test_the_table_of_settings_is_the_model() -> None:
         for name, field in Settings.model_fields.items()
     ]
     assert between(PAGE, "settings") == "\n".join(["| variable | default | what it sets |", "|---|---|---|", *rows])
+
+
+def test_the_table_of_what_a_task_may_ask_for_is_the_model() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `?(.*?)`? \| ", between(PAGE, "task"), flags=re.MULTILINE)
+    usual = json.loads(Submission(content="x").model_dump_json(by_alias=True)) | {"content": None}
+    assert dict(rows) == {name: json.dumps(value) if name != "content" else "" for name, value in _whole(usual).items()}
+
+
+def _whole(values: dict[str, Any]) -> dict[str, Any]:
+    """Numbers as people write them."""
+    return {name: int(value) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def test_every_reason_is_explained() -> None:

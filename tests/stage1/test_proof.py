@@ -177,6 +177,19 @@ def test_one_that_uses_more_memory_than_it_may_is_told_so(person: Desk, server: 
         assert "DTS_TASK_MEMORY" in agent.log
 
 
+def test_one_may_ask_for_limits_of_its_own(person: Desk, server: ServerAt, agents: StartAgent) -> None:
+    agents(server.url, max_lost=1).ready()
+    content = "import os, sys\nx = bytearray(200_000_000)\nprint(len(x))"
+    task = person.ended(person.push(content, type="PYTHON", memory="48MiB"))
+    assert task.result
+    assert task.status is Status.FAILED
+    if GROUPS and _memory_can_be_limited():
+        assert task.result.error == "ended by SIGKILL; its processes met its memory limit of 48 MiB"
+    else:
+        assert "a limit that it asks for can't be kept" in task.result.error
+    assert person.ended(person.push(content, type="PYTHON")).status is Status.SUCCESS
+
+
 def test_one_that_starts_more_processes_than_it_may_is_told_so(
     person: Desk, server: ServerAt, agents: StartAgent
 ) -> None:

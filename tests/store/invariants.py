@@ -7,7 +7,7 @@ from typing import Any
 
 from redis import Redis
 
-from common.domain.status import UNDER_WAY, Status, Verb, legal
+from common.domain.status import BEFORE_START, UNDER_WAY, Status, Verb, legal
 from common.store.keys import Keys
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -36,7 +36,7 @@ def contradictions_in(stored: Snapshot, keys: Keys) -> list[str]:
     """The same of what was read before."""
     hashes = tasks_in(stored, keys)
     wrong = _indexes(stored, keys, hashes) + _queues(stored, keys, hashes) + _holdings(stored, keys, hashes)
-    wrong += _cancelling(stored, keys, hashes)
+    wrong += _cancelling(stored, keys, hashes) + _expiring(stored, keys, hashes)
     for task_id, fields in sorted(hashes.items()):
         history = history_in(stored, keys, task_id)
         sentences = _history(history, Status(fields["status"]), int(fields["attempt"]))
@@ -129,6 +129,17 @@ def _cancelling(stored: Snapshot, keys: Keys, hashes: dict[str, dict[str, str]])
     noted = members_in(stored, keys.cancelling).keys()
     wrong = [f"{name}: to be cancelled, but not in {keys.cancelling}" for name in asked - noted]
     return wrong + [f"{name}: nobody asked to cancel it, but in {keys.cancelling}" for name in noted - asked]
+
+
+def _expiring(stored: Snapshot, keys: Keys, hashes: dict[str, dict[str, str]]) -> list[str]:
+    noted = members_in(stored, keys.expiring).keys()
+    awaited = {
+        name
+        for name, fields in hashes.items()
+        if fields["status"] in BEFORE_START and fields.get("expiresAt") and not fields.get("startedAt")
+    }
+    wrong = [f"{name}: is to have started by a time, but not in {keys.expiring}" for name in awaited - noted]
+    return wrong + [f"{name}: there is no such task, but in {keys.expiring}" for name in noted - hashes.keys()]
 
 
 def _history(history: list[dict[str, Any]], status: Status, attempt: int) -> list[str]:

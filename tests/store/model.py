@@ -43,8 +43,18 @@ class Kept:
     """The leader's word on why it waits."""
     history: list[Entry] = field(default_factory=list)
     logs: dict[int, str] = field(default_factory=dict)
+    late: str = ""
+    """By when it should have started, where that is over."""
     aged: int | None = None
     """Its rank among the final ones whose retention is over."""
+
+    @property
+    def too_late(self) -> bool:
+        return bool(self.late) and not self.started
+
+    def expires(self, by: str) -> None:
+        self.reason, self.error = "EXPIRED", f"it had not started by {self.late}"
+        self.moved("expire", by, Status.FAILED, reason="EXPIRED")
 
     def is_of(self, attempt: int, agent: str, boot: str) -> bool:
         return self.attempt > 0 and (self.attempt, self.agent, self.boot) == (attempt, agent, boot)
@@ -83,7 +93,7 @@ class Model:
         self.quarantined: dict[str, bool] = {}
         """Whether each still is; one that is over is forgotten with the next one."""
         self.ready: list[str] = []
-        """Oldest first."""
+        """Highest priority first, then oldest first: a test is over sooner than a level's worth of time."""
         self.delayed: dict[str, int] = {}
         """When each is due."""
         self.dead: list[str] = []
@@ -105,7 +115,7 @@ class Model:
         task.moved("submit", "tester", Status.PENDING)
         if asked.request_id:
             self.requests[asked.request_id] = task_id
-        self._ready(task_id)
+        self._waits_in_turn(task_id)
         return Answer.OK, task_id
 
     def room(self) -> int:
@@ -116,7 +126,13 @@ class Model:
     def claim(self, agent: str, boot: str, limit: int) -> list[str] | None:
         if self.leases.get(agent) != boot:
             return None
-        granted, self.ready = self.ready[:limit], self.ready[limit:]
+        late: list[str] = []
+        granted: list[str] = []
+        while self.ready and len(granted) < limit:
+            task_id = self.ready.pop(0)
+            (late if self.tasks[task_id].too_late else granted).append(task_id)
+        for task_id in late:
+            self.tasks[task_id].expires(agent)
         for task_id in granted:
             task = self.tasks[task_id]
             task.attempt, task.agent, task.boot = task.attempt + 1, agent, boot
@@ -132,15 +148,17 @@ class Model:
             return Answer.NOT_FOUND, 0
         if task.status in FINAL:
             return Answer.TERMINAL, task.attempt
-        if task.status is Status.SCHEDULED and (task.agent, task.boot) == (agent, boot):
-            return Answer.SAME, task.attempt
         if task.status is not Status.PENDING:
-            return Answer.STALE_STATE, task.attempt
+            same = task.status is Status.SCHEDULED and (task.agent, task.boot) == (agent, boot)
+            return Answer.SAME if same else Answer.STALE_STATE, task.attempt
         if refused := self._takes_nothing(agent, boot, limit):
             return refused, task.attempt
         if task_id not in self.ready:
             return Answer.STALE_STATE, task.attempt
         self.ready.remove(task_id)
+        if task.too_late:
+            task.expires("leader")
+            return Answer.TERMINAL, task.attempt
         task.waiting = ""
         task.attempt, task.agent, task.boot, task.epoch = task.attempt + 1, agent, boot, epoch
         task.moved("assign", "leader", Status.SCHEDULED, agent=agent, boot=boot, epoch=epoch)
@@ -196,6 +214,9 @@ class Model:
             return Answer.SAME
         if task.status not in (Status.SCHEDULED, Status.DISPATCHED):
             return Answer.STALE_STATE
+        if task.too_late:
+            task.expires(agent)
+            return Answer.TERMINAL
         self._start(task)
         return Answer.OK
 
@@ -250,18 +271,23 @@ class Model:
         if result.charged:
             if task.failures >= task.asked.retries:
                 return result.status, 0
-            wait = task.asked.retry_delay * 2**task.failures
             task.failures += 1
+            if task.asked.backoff == "fixed":
+                return self._again(task, task.asked.retry_delay * 1000)
+            longest = task.asked.max_retry_delay
+            wait = task.asked.retry_delay * 2 ** (task.failures - 1)
+            wait = min(wait, self.limits.longest_backoff if longest is None else longest)
         elif not result.handed_back:
             return result.status, 0
         elif result.reason == "AGENT_ERROR":
             task.lost += 1
             if task.lost >= self.limits.lost and not task.cancel_requested:
                 return result.status, 0
-            wait = 2**task.lost
-        if task.cancel_requested:
-            return Status.CANCELLED, 0
-        return Status.PENDING, int(min(self.limits.longest_backoff, wait) * 1000 * jitter)
+            wait = min(2**task.lost, self.limits.longest_backoff)
+        return self._again(task, wait * 1000 * jitter)
+
+    def _again(self, task: Kept, wait: float) -> tuple[Status, int]:
+        return (Status.CANCELLED, 0) if task.cancel_requested else (Status.PENDING, int(wait))
 
     def log(self, task_id: str, attempt: int, agent: str, boot: str, offset: int, text: str) -> Answer:
         task = self.tasks.get(task_id)
@@ -342,8 +368,10 @@ class Model:
         task.forget_result()
         task.failures = task.lost = 0
         task.cancel_requested = task.started = False
+        task.waiting = ""
+        task.late = ""
         task.moved("retry", "tester", Status.PENDING, was=was)
-        self._ready(task_id)
+        self._waits_in_turn(task_id)
         return Answer.OK
 
     # Scans.
@@ -359,8 +387,16 @@ class Model:
         """`pending` are all that are so, in the order in which they are looked at."""
         missing = [task_id for task_id in pending if task_id not in self.ready and task_id not in self.delayed]
         for task_id in missing:
-            self._ready(task_id)
+            self._waits_in_turn(task_id)
         return len(missing), len(pending)
+
+    def expire(self, asked: list[str]) -> tuple[int, int]:
+        """`asked` are those that are looked at."""
+        late = [task for name in asked if (task := self.tasks[name]).too_late and task.status is Status.PENDING]
+        for task in late:
+            self._leaves_queues(task.task_id)
+            task.expires("scan")
+        return len(late), len(asked)
 
     def purge(self, limit: int) -> int:
         gone = 0
@@ -421,8 +457,16 @@ class Model:
         task.moved("start", by or task.agent, Status.RUNNING, agent=task.agent, boot=task.boot)
 
     def _ready(self, task_id: str) -> None:
-        self.ready.append(task_id)
+        priority = self.tasks[task_id].asked.priority
+        before = [other for other in self.ready if self.tasks[other].asked.priority >= priority]
+        self.ready.insert(len(before), task_id)
         self.bell = True
+
+    def _waits_in_turn(self, task_id: str) -> None:
+        if self.tasks[task_id].asked.delay:
+            self.delayed[task_id] = FAR
+        else:
+            self._ready(task_id)
 
     def _leaves_queues(self, task_id: str) -> None:
         if task_id in self.ready:

@@ -1,6 +1,7 @@
 """How attempts end: results, retries with their waits, lost agents, cancels, and a new life by hand."""
 
 import json
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -119,6 +120,31 @@ def test_a_retry_waits_longer_each_time_within_its_bound(
         return
     due = redis.zscore("queue:delayed", task_id)
     assert due == millis(entry["at"]) + wait * 1000 == millis(entry["retryAt"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "failures", "wait"),
+    [
+        ({"max_retry_delay": 30}, 1, 10),
+        ({"max_retry_delay": 30}, 3, 15),
+        ({"max_retry_delay": 1000}, 5, 160),
+        ({"max_retry_delay": 0}, 5, 0),
+        ({"backoff": "fixed"}, 0, 10),
+        ({"backoff": "fixed"}, 5, 10),
+        ({"backoff": "fixed", "retry_delay": 200}, 0, 200),
+        ({"backoff": "fixed", "max_retry_delay": 4}, 5, 4),
+    ],
+)
+def test_a_task_may_say_how_its_retries_wait(
+    asked: dict[str, Any], failures: int, wait: int, redis: Redis, life: Life
+) -> None:
+    """Here the store bounds what does not say so to 100 s, and always takes half of what is random."""
+    life.store = TaskStore(redis, limits=Limits(longest_backoff=100), jitter=lambda: 0.5)
+    task_id = life.running(**{"retries": 9, "retry_delay": 10} | asked)
+    redis.hset(f"task:{task_id}", "failures", failures)
+    assert life.report(task_id, FAILED) == (Answer.OK, Status.PENDING)
+    entry = life.store.history(task_id)[-1]
+    assert millis(entry.get("retryAt", entry["at"])) == millis(entry["at"]) + wait * 1000
 
 
 @pytest.mark.parametrize(("longest", "wait"), [(300, 2), (1, 1)])

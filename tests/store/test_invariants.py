@@ -31,6 +31,8 @@ SPOILED: dict[str, Spoil] = {
     "waiting: PENDING, but in no queue": lambda redis, keys: redis.delete(keys.pending),
     "waiting: in both queues": lambda redis, keys: redis.zadd(keys.delayed, {"waiting": 1}),
     "ended: in a queue, but not PENDING": lambda redis, keys: redis.zadd(keys.pending, {"ended": 1}),
+    "bound: is to have started by a time, but not in": lambda redis, keys: redis.delete(keys.expiring),
+    "nobody: there is no such task, but in": lambda redis, keys: redis.zadd(keys.expiring, {"nobody": 1}),
     "ended: its hash would expire": lambda redis, keys: redis.expire(keys.task("ended"), 100),
     "finishedAt ''": lambda redis, keys: redis.hdel(keys.task("ended"), "finishedAt"),
     "ended: the history ends at None": lambda redis, keys: redis.delete(keys.history("ended")),
@@ -46,6 +48,7 @@ SPOILED: dict[str, Spoil] = {
 def test_a_contradiction_is_told(expected: str, redis: Redis, keys: Keys) -> None:
     life = Life(TaskStore(redis, keys), Leases(redis, keys))
     life.submit(task_id="waiting")
+    life.submit(task_id="bound", start_within=1000)
     life.reach(Status.SUCCESS, task_id="ended")
     assert contradictions(redis, keys) == []
 

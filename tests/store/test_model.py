@@ -40,6 +40,11 @@ BODIES = [
     {"content": "true"},
     {"content": "true", "retries": 2, "retry_delay": 1000},
     {"content": "false", "retries": 1, "retry_delay": 0, "on_agent_lost": "fail"},
+    {"content": "true", "priority": 9, "retries": 9, "retry_delay": 1000, "backoff": "fixed"},
+    {"content": "true", "retries": 9, "retry_delay": 1000, "max_retry_delay": 5000},
+    {"content": "true", "priority": 0, "delay": 1000},
+    {"content": "true", "start_within": 1000},
+    {"content": "true", "start_by": "2100-01-01T00:00:00Z", "retries": 1, "retry_delay": 0},
 ]
 RESULTS = [
     success("done\n", 5),
@@ -167,8 +172,9 @@ class Askers(RuleBasedStateMachine):
             return answers
 
         self.ask(
-            expected, lambda: [(one.task_id, one.answer) for one in self.store.submit(asked, "tester", self.ids)]
-        )  # fmt: skip
+            expected,
+            lambda: self._queued([(one.task_id, one.answer) for one in self.store.submit(asked, "tester", self.ids)]),
+        )
 
     @rule(place=PLACES, limit=FEW, heard=st.booleans())
     def claim(self, place: tuple[str, str], limit: int, heard: bool) -> None:
@@ -272,6 +278,12 @@ class Askers(RuleBasedStateMachine):
             assert due == millis(self.store.history(task_id)[-1]["retryAt"])
         return answers
 
+    def _queued(self, answered: Any) -> Any:
+        """What was answered, when tasks may have been put where they wait until they are due."""
+        for task_id, due in self._due_when_it_is_said().items():
+            assert due == millis(self.store.get_many([task_id])[0].due_at)  # type: ignore[union-attr]
+        return answered
+
     def _due_when_it_is_said(self) -> dict[str, float]:
         """What the store says of when tasks are due; from now on it is this test that says so."""
         waits = members_in(snapshot(self.redis), self.keys.delayed)
@@ -308,7 +320,10 @@ class Askers(RuleBasedStateMachine):
 
     @rule(names=st.lists(NAMES, min_size=1, max_size=2))
     def retry(self, names: list[str]) -> None:
-        self.ask(lambda: [self.model.retry(name) for name in names], lambda: self.store.retry(names, "tester"))
+        self.ask(
+            lambda: [self.model.retry(name) for name in names],
+            lambda: self._queued(self.store.retry(names, "tester")),
+        )
 
     @rule()
     def repeat(self) -> None:
@@ -324,6 +339,24 @@ class Askers(RuleBasedStateMachine):
             self.redis.zadd(self.keys.delayed, {name: at})
         self.ask(lambda: self.model.promote(limit), lambda: self.store.promote("scan", limit))
 
+    @rule(late=st.lists(NAMES, max_size=2), limit=FEW)
+    def expire(self, late: list[str], limit: int) -> None:
+        """For these it gets too late, if they are to have started by some time; a scan looks at such."""
+        for name in late:
+            task = self.model.tasks.get(name)
+            if task and self.redis.hget(self.keys.task(name), "expiresAt"):
+                at = next(self.marks)
+                task.late = f"1970-01-01T00:00:{at // 1000:02}.{at % 1000:03}Z"
+                self.redis.hset(self.keys.task(name), "expiresAt", task.late)
+                self.redis.zadd(self.keys.expiring, {name: at})
+        due: list[str] = []
+
+        def answered() -> tuple[int, int]:
+            due[:] = [name for name, at in members_in(snapshot(self.redis), self.keys.expiring).items() if is_set(at)]
+            return self.store.expire("scan", limit)
+
+        self.ask(lambda: self.model.expire(due[:limit]), answered)
+
     @rule(lost=st.booleans())
     def enqueue(self, lost: bool) -> None:
         """The queue is lost with its bell, or it is not; a scan looks at its first task, then at the others."""
@@ -333,7 +366,7 @@ class Askers(RuleBasedStateMachine):
             self.redis.delete(self.keys.pending, self.keys.bell)
 
         def answered() -> tuple[int, int]:
-            parts = [self.store.enqueue("scan", 0, 1), self.store.enqueue("scan", 1)]
+            parts = self._queued([self.store.enqueue("scan", 0, 1), self.store.enqueue("scan", 1)])
             return sum(back for back, _ in parts), sum(looked for _, looked in parts)
 
         def expected() -> tuple[int, int]:
@@ -402,7 +435,7 @@ class Askers(RuleBasedStateMachine):
                 views.append(task_of(fields))
 
     def _order_as_stored(self, stored: Snapshot) -> None:
-        """Those that became ready in one millisecond stand in the order of their ids."""
+        """Those of one priority that became ready in one millisecond stand in the order of their ids."""
         scores = members_in(stored, self.keys.pending)
         assert scores.keys() == set(self.model.ready)
         assert len(scores) == len(self.model.ready)

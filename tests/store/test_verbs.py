@@ -17,6 +17,7 @@ again, after it ran); STATE and ATTEMPT are STALE_STATE and STALE_ATTEMPT. The a
     resting   for an agent that is in quarantine
     full      for an agent that holds as many as it may
     body      with another body
+    early     of a task that is to start by a time which is not over; `right` is when it is
     repeat    right, for the second time; the answer is the second one
 
 What an answer means for the store is checked for each cell: a refusal and a SAME change nothing at all.
@@ -108,6 +109,9 @@ cancel      repeat   NOT_FOUND  SAME       SAME       SAME       SAME       SAME
 retry       right    NOT_FOUND  STATE      STATE      STATE      STATE      STATE      TERMINAL   OK         OK
 retry       repeat   NOT_FOUND  STATE      STATE      STATE      STATE      STATE      TERMINAL   SAME       SAME
 
+expire      early    nothing    nothing    nothing    nothing    nothing    nothing    nothing    nothing    nothing
+expire      right    nothing    OK         nothing    nothing    nothing    nothing    nothing    nothing    nothing
+
 log         right    NOT_FOUND  FENCED     OK         OK         OK         OK         OK         OK         OK
 log         repeat   NOT_FOUND  FENCED     OK         OK         OK         OK         OK         OK         OK
 log         attempt  NOT_FOUND  ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT    ATTEMPT
@@ -141,6 +145,7 @@ ASKERS = {
     "stuck": {"right", "repeat", "attempt", "boot", "own", "epoch", "seen", "lease"},
     "cancel": {"right", "repeat", "lease"},
     "retry": {"right", "repeat"},
+    "expire": {"right", "early"},
     "log": {"right", "repeat", "attempt", "boot", "agent", "lease"},
     "begun": {"right", "repeat", "attempt", "boot", "agent", "lease"},
     "ungated": {"right", "repeat", "attempt", "boot", "agent", "lease"},
@@ -199,6 +204,9 @@ def test_a_verb_answers_and_changes_as_the_table_says(cell: Cell, redis: Redis, 
 
     assert answer == cell.expected
     changed = difference(before, snapshot(redis))
+    if cell.verb == "expire":
+        # A hint of what to look at, and when.
+        changed -= {store.keys.expiring}
     new = store.history("subject")[len(entries) :]
     assert store.history("subject")[: len(entries)] == entries
     assert store.keys.task(bystander) not in changed
@@ -215,6 +223,12 @@ def prepare(cell: Cell, store: TaskStore, life: Life) -> None:
     """Make true what the asker is known by."""
     if cell.asker in ("lease", "newer") or (cell.verb == "lost" and cell.asker != "alive"):
         life.leases.release(AGENT, BOOT)
+    if cell.verb == "expire":
+        redis = store._redis
+        redis.zadd(store.keys.expiring, {"subject": 1})
+        if cell.status:
+            at = "1970-01-01T00:00:00.001Z" if cell.asker == "right" else "2100-01-01T00:00:00.000Z"
+            redis.hset(store.keys.task("subject"), "expiresAt", at)
     if cell.asker == "newer":
         assert life.leases.take(AGENT, NEWER, 60, {})
     if cell.asker == "agent":
@@ -309,6 +323,12 @@ def retry(store: TaskStore, task: Task, _: str) -> str:
     return store.retry([task.task_id], "tester")[0]
 
 
+def expire(store: TaskStore, _: Task, __: str) -> str:
+    ended, looked = store.expire("tester")
+    assert looked == 1
+    return "OK" if ended else "nothing"
+
+
 def log(store: TaskStore, task: Task, asker: str) -> str:
     return store.log([LogChunk(_as_asked(task, asker), 0, "hello\n")], AGENT)[0]
 
@@ -334,6 +354,7 @@ ASK: dict[str, Callable[[TaskStore, Task, str], str]] = {
     "stuck": requeue("STUCK"),
     "cancel": cancel,
     "retry": retry,
+    "expire": expire,
     "log": log,
     "begun": begun,
     "ungated": ungated,

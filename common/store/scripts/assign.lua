@@ -3,7 +3,8 @@
 --       lease of the chosen agent, what it holds
 -- ARGV  3 epoch, then per task: id, agent, boot, how many the agent may hold with it, why (JSON, or '')
 -- Returns per task {answer, attempt}: OK; SAME: it stands so already; FENCED: old term, or the lease is not that
--- boot's; FULL: the agent holds as many; SHUT: it takes nothing new; STALE_STATE: not ready any more; TERMINAL;
+-- boot's; FULL: the agent holds as many; SHUT: it takes nothing new; STALE_STATE: not ready any more; TERMINAL:
+-- it has ended, or ends now, for it is too late;
 -- NOT_FOUND.
 local stale_term = fenced(KEYS[8], ARGV[3])
 local answers = {}
@@ -13,7 +14,7 @@ local function assign(task, history, lease, held, id, agent, boot, limit, why)
   if stale_term then
     return { 'FENCED', 0 }
   end
-  local found = fields(task, 'status', 'attempt', 'agent', 'boot', 'taskId')
+  local found = fields(task, 'status', 'attempt', 'agent', 'boot', 'taskId', 'startedAt', 'expiresAt')
   local status, attempt = found[1], tonumber(last_attempt(id, found[5], found[2]))
   if not attempt then
     forget_id(KEYS[9], id)
@@ -37,6 +38,9 @@ local function assign(task, history, lease, held, id, agent, boot, limit, why)
     return { 'FULL', attempt }
   elseif redis.call('ZREM', KEYS[9], id) == 0 then
     return { 'STALE_STATE', attempt }
+  elseif too_late(found[6], found[7]) then
+    expire(id, task, history, status, attempt, found[7])
+    return { 'TERMINAL', attempt }
   end
   attempt = attempt + 1
   move(id, task, 'PENDING', 'SCHEDULED', 'attempt', attempt, 'agent', agent, 'boot', boot, 'epoch', ARGV[3])

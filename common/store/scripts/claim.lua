@@ -16,11 +16,13 @@ while #granted <= limit do
   for i = 1, #popped, 2 do
     local id = popped[i]
     local task = KEYS[11] .. id
-    local found = fields(task, 'status', 'attempt', 'taskId')
+    local found = fields(task, 'status', 'attempt', 'taskId', 'startedAt', 'expiresAt')
     local attempt = last_attempt(id, found[3], found[2])
     -- The queue is only a hint: a task that is not PENDING any more is passed over.
     if not attempt then
       forget_id(KEYS[8], id)
+    elseif found[1] == 'PENDING' and too_late(found[4], found[5]) then
+      expire(id, task, task .. ':history', found[1], attempt, found[5])
     elseif found[1] == 'PENDING' then
       attempt = attempt + 1
       if attempt > 1 then

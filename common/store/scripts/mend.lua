@@ -1,7 +1,7 @@
 -- mend: what stands about a task beside its hash is made what the hash says. The hash is the truth and stays as it is.
 -- Repeating it changes nothing.
 -- KEYS  8 tasks:all  9 queue:pending  10 queue:delayed  11 bell:pending  12 the prefix of agents' keys
---       13 tasks:cancelling, then per task: hash, history, request (the hash again if none). Whose a task is stands in
+--       13 tasks:cancelling  14 tasks:expiring, then per task: hash, history, request (the hash again if none). Whose a task is stands in
 --       its hash, so here a key is built: prefix .. agent .. ':tasks'.
 -- ARGV  per task, from 3 on: id, status and updatedAt as the asker saw them ('' where there was no such task),
 --       requestId or '', and in ms since 1970, '' for now: when it was made, when it got to its status
@@ -20,10 +20,10 @@ local function enters(place, id, ms)
   end
 end
 
-local function stands_in_one_queue(id)
+local function stands_in_one_queue(task, id)
   if not redis.call('ZSCORE', KEYS[9], id) and not redis.call('ZSCORE', KEYS[10], id) then
-    ready(KEYS[9], KEYS[11], id)
-    done[#done + 1] = 'put into ' .. KEYS[9]
+    wait_in_turn(KEYS[10], KEYS[9], KEYS[11], task, id)
+    done[#done + 1] = 'put into ' .. (redis.call('ZSCORE', KEYS[9], id) and KEYS[9] or KEYS[10])
   elseif redis.call('ZSCORE', KEYS[9], id) then
     leaves(KEYS[10], id)
   end
@@ -51,10 +51,11 @@ local function forget(id)
   leaves(KEYS[9], id)
   leaves(KEYS[10], id)
   leaves(KEYS[13], id)
+  leaves(KEYS[14], id)
 end
 
 local function mend(task, history, request, id, status, updated, request_id, made, reached)
-  local found = fields(task, 'status', 'attempt', 'updatedAt', 'agent', 'cancelRequested')
+  local found = fields(task, 'status', 'attempt', 'updatedAt', 'agent', 'cancelRequested', 'startedAt', 'expiresAt')
   if status == '' then
     if redis.call('EXISTS', task) == 0 then
       forget(id)
@@ -77,7 +78,7 @@ local function mend(task, history, request, id, status, updated, request_id, mad
     leaves(held, id)
   end
   if status == 'PENDING' then
-    stands_in_one_queue(id)
+    stands_in_one_queue(task, id)
   else
     leaves(KEYS[9], id)
     leaves(KEYS[10], id)
@@ -88,13 +89,17 @@ local function mend(task, history, request, id, status, updated, request_id, mad
   else
     leaves(KEYS[13], id)
   end
+  local at = (status == 'PENDING' or begin[status]) and deadline(found[6], found[7])
+  if at then
+    enters(KEYS[14], id, at)
+  end
   stays(task)
   stays(history)
   remembered(task, request, id, request_id)
 end
 
 local answers = {}
-local k = 14
+local k = 15
 for at = 3, #ARGV, 6 do
   done = {}
   mend(KEYS[k], KEYS[k + 1], KEYS[k + 2], unpack(ARGV, at, at + 5))

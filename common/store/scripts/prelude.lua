@@ -20,7 +20,7 @@ local by = ARGV[2]
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 
--- Days since 1970 to a date: http://howardhinnant.github.io/date_algorithms.html#civil_from_days
+-- Days since 1970 to a date, and below back again: http://howardhinnant.github.io/date_algorithms.html#civil_from_days
 local function iso(ms)
   local floor = math.floor
   local days = floor(ms / 86400000)
@@ -39,6 +39,22 @@ local function iso(ms)
 end
 
 local stamp = iso(now)
+
+-- The text that iso makes of a time, back to ms; nothing where it is another text.
+local function instant(text)
+  local floor = math.floor
+  local year, month, day, hour, minute, second, ms =
+    string.match(text, '^(%d%d%d%d)-(%d%d)-(%d%d)T(%d%d):(%d%d):(%d%d)%.(%d%d%d)Z$')
+  if not year then
+    return
+  end
+  local y = month + 0 <= 2 and year - 1 or year + 0
+  local era = floor(y / 400)
+  local yoe = y - era * 400
+  local doy = floor((153 * (month + (month + 0 > 2 and -3 or 9)) + 2) / 5) + day - 1
+  local days = era * 146097 + yoe * 365 + floor(yoe / 4) - floor(yoe / 100) + doy - 719468
+  return days * 86400000 + hour * 3600000 + minute * 60000 + second * 1000 + ms
+end
 
 -- The named fields of a task; none of them where its key holds no hash, for then it is no task.
 local function fields(task, ...)
@@ -89,12 +105,59 @@ local function forget_id(pending, id)
   redis.call('ZREM', index.PENDING, id)
 end
 
--- Make a task ready to be taken; one element in the bell is enough to wake whoever waits.
-local function ready(pending, bell, id)
-  redis.call('ZADD', pending, now, id)
+-- Make a task ready to be taken, in its turn: a minute earlier for each level of priority above the usual one. So what
+-- waits long enough comes before all that is new. One element in the bell is enough to wake whoever waits.
+local function ready(pending, bell, task, id)
+  local priority = tonumber(fields(task, 'priority')[1]) or 4
+  redis.call('ZADD', pending, now - (priority - 4) * 60000, id)
   if redis.call('LLEN', bell) == 0 then
     redis.call('LPUSH', bell, 1)
   end
+end
+
+-- Put a PENDING task where it waits: until it is due, if it has asked for a time, else among those that are ready.
+local function wait_in_turn(delayed, pending, bell, task, id)
+  local due = fields(task, 'dueAt')[1]
+  local at = due and instant(due)
+  if at and at > now then
+    redis.call('ZADD', delayed, at, id)
+  else
+    ready(pending, bell, task, id)
+  end
+end
+
+-- Note by when a task must have started, if its request says so: a time, or so long from when it is due. Where only a
+-- time is said that is over already, a task that got a new life has none any more (`again`).
+local function set_deadline(expiring, task, id, again)
+  local asked = fields(task, 'startBy', 'startWithin', 'dueAt')
+  local at = asked[1] and instant(asked[1])
+  local within = tonumber(asked[2])
+  if within then
+    at = math.max(now, asked[3] and instant(asked[3]) or 0) + math.floor(within * 1000)
+  end
+  if at and not (again and at <= now) then
+    redis.call('HSET', task, 'expiresAt', iso(at))
+    redis.call('ZADD', expiring, at, id)
+  elseif again then
+    redis.call('HDEL', task, 'expiresAt')
+  end
+end
+
+-- By when a task is to have started; nothing where that does not matter, or not any more: it has, in this life.
+local function deadline(started_at, expires_at)
+  return expires_at and (started_at or '') == '' and instant(expires_at)
+end
+
+local function too_late(started_at, expires_at)
+  local at = deadline(started_at, expires_at)
+  return at and at <= now
+end
+
+-- A task that is too late is FAILED, whoever meets it.
+local function expire(id, task, history, before, attempt, expires_at)
+  move(id, task, before, 'FAILED', 'reason', 'EXPIRED', 'finishedAt', stamp,
+    'error', 'it had not started by ' .. expires_at)
+  redis.call('RPUSH', history, entry('expire', before, 'FAILED', attempt, ',"reason":"EXPIRED"'))
 end
 
 -- A note of a task that is given up because agents kept being lost with it, for whoever looks what it did to them.

@@ -1,7 +1,8 @@
 -- report: an attempt ended. Its result is kept, the task becomes final or waits for its next attempt.
 -- KEYS  8 queue:pending  9 queue:delayed  10 bell:pending  11 tasks:dead  12 tasks:cancelling, then per task: hash,
 --       history, log of the attempt, what its agent holds
--- ARGV  3 how many agents may be lost with one task  4 longest wait before a retry, ms, then per task:
+-- ARGV  3 how many agents may be lost with one task  4 longest wait before a retry, ms, where the task
+--       says no other, then per task:
 --       id, attempt, agent, boot, status, reason or '', exit code or '', error, output, output bytes,
 --       budget ('retries': this failure uses one up; 'lost': the agent's fault; 'none': handed back; '': final),
 --       jitter from 0 to 1, log offset, log text, proof of its processes' end as JSON or '',
@@ -11,6 +12,15 @@
 local FIELDS = 16
 local answers = {}
 local k = 13
+
+-- How many ms a task waits for its next attempt after so many failures, as it asks for.
+local function before_retry(found, failures, jitter)
+  local delay, longest = tonumber(found.retryDelay) or 0, tonumber(found.maxRetryDelay)
+  if found.backoff == 'fixed' then
+    return math.min(longest or delay, delay) * 1000
+  end
+  return math.min(longest and longest * 1000 or tonumber(ARGV[4]), delay * 1000 * 2 ^ failures) * jitter
+end
 
 -- Where the task goes, and how many ms later it may be taken.
 local function outcome(found, status, budget, jitter)
@@ -23,7 +33,7 @@ local function outcome(found, status, budget, jitter)
     if failures >= (tonumber(found.retries) or 0) then
       return status, 0, failures, lost
     end
-    wait = math.min(tonumber(ARGV[4]), (tonumber(found.retryDelay) or 0) * 1000 * 2 ^ failures) * jitter
+    wait = before_retry(found, failures, jitter)
     failures = failures + 1
   elseif budget == 'lost' then
     lost = lost + 1
@@ -41,7 +51,7 @@ end
 
 local function read(task)
   local names = { 'status', 'attempt', 'agent', 'boot', 'reported', 'failures', 'lost', 'retries', 'retryDelay',
-    'cancelRequested' }
+    'cancelRequested', 'maxRetryDelay', 'backoff' }
   local values = fields(task, unpack(names))
   local found = {}
   for i, name in ipairs(names) do
@@ -97,7 +107,7 @@ local function report(task, history, log, held, at)
     redis.call('ZADD', KEYS[9], now + wait, id)
     detail = detail .. ',"retryAt":"' .. iso(now + wait) .. '"'
   elseif after == 'PENDING' then
-    ready(KEYS[8], KEYS[10], id)
+    ready(KEYS[8], KEYS[10], task, id)
   elseif after == 'FAILED' and budget == 'lost' then
     give_up(KEYS[11], id, lost)
   end

@@ -48,7 +48,7 @@ local function requeue(task, history, lease, held, id, attempt, seen, boot, reas
     .. ',"boot":' .. cjson.encode(boot)
   if after == 'PENDING' then
     move(id, task, status, after, 'lost', lost)
-    ready(KEYS[9], KEYS[10], id)
+    ready(KEYS[9], KEYS[10], task, id)
   elseif after == 'CANCELLED' then
     move(id, task, status, after, 'lost', lost, 'reason', 'CANCELLED', 'finishedAt', stamp)
   else

@@ -1,10 +1,10 @@
 -- retry: a person gives a FAILED or CANCELLED task a new life: budgets reset, attempts go on rising.
--- KEYS  8 queue:pending  9 bell:pending, then per task: hash, history
+-- KEYS  8 queue:pending  9 bell:pending  10 queue:delayed  11 tasks:expiring, then per task: hash, history
 -- ARGV  per task: id, from 3 on
 -- Returns per task: OK; SAME: it waits already because of a retry; STALE_STATE: it is under way;
 -- TERMINAL: it succeeded; NOT_FOUND.
 local answers = {}
-local k = 10
+local k = 12
 
 local function retry(task, history, id)
   local found = fields(task, 'status', 'attempt', 'reason', 'exitCode', 'error', 'result')
@@ -22,10 +22,12 @@ local function retry(task, history, id)
   local was = ',"was":{"reason":' .. cjson.encode(found[3] or '') .. ',"exitCode":' .. cjson.encode(found[4] or '')
     .. ',"error":' .. cjson.encode(found[5] or '') .. ',"result":' .. cjson.encode(found[6] or '') .. '}'
   forget_result(task)
-  redis.call('HDEL', task, 'cancelRequested', 'startedAt', 'finishedAt')
+  redis.call('HDEL', task, 'cancelRequested', 'startedAt', 'finishedAt', 'waiting')
   move(id, task, status, 'PENDING', 'failures', 0, 'lost', 0)
   redis.call('RPUSH', history, entry('retry', status, 'PENDING', attempt, was))
-  ready(KEYS[8], KEYS[9], id)
+  set_deadline(KEYS[11], task, id, true)
+  -- One that was cancelled before its time waits for it still.
+  wait_in_turn(KEYS[10], KEYS[8], KEYS[9], task, id)
   return 'OK'
 end
 

@@ -1,15 +1,16 @@
 -- start: the gate. No agent runs a command before this says OK, and it runs the body that stands here.
--- KEYS  8 the agent's lease, then per task: hash, history
+-- KEYS  8 the agent's lease  9 what it holds, then per task: hash, history
 -- ARGV  3 agent  4 boot, then per task: id, attempt
 -- Returns per task {answer, hash as a flat list}: OK; SAME: this boot runs this attempt already (both with
--- the hash); FENCED: the lease or the task is another boot's; STALE_ATTEMPT; STALE_STATE; TERMINAL; NOT_FOUND.
+-- the hash); FENCED: the lease or the task is another boot's; STALE_ATTEMPT; STALE_STATE; TERMINAL: it has
+-- ended, or ends now, for it is too late; NOT_FOUND.
 local agent, boot = ARGV[3], ARGV[4]
 local leased = redis.call('HGET', KEYS[8], 'boot') == boot
 local answers = {}
-local k = 9
+local k = 10
 
 local function start(task, history, id, attempt)
-  local found = fields(task, 'status', 'attempt', 'agent', 'boot')
+  local found = fields(task, 'status', 'attempt', 'agent', 'boot', 'startedAt', 'expiresAt')
   local status = found[1]
   if not status then
     return 'NOT_FOUND'
@@ -23,6 +24,10 @@ local function start(task, history, id, attempt)
     return 'SAME'
   elseif status ~= 'SCHEDULED' and status ~= 'DISPATCHED' then
     return 'STALE_STATE'
+  elseif too_late(found[5], found[6]) then
+    let_go(KEYS[9], id)
+    expire(id, task, history, status, attempt, found[6])
+    return 'TERMINAL'
   end
   if tonumber(attempt) > 1 then
     forget_result(task)

@@ -1,10 +1,11 @@
--- submit: a new task, PENDING and ready. Asked twice, it answers with the task that is there.
--- KEYS  8 tasks:all  9 queue:pending  10 bell:pending, then per task: hash, history, request (the hash again if none)
+-- submit: a new task, PENDING: ready, or waiting until it is due. Asked twice, it answers with the task that is there.
+-- KEYS  8 tasks:all  9 queue:pending  10 bell:pending  11 queue:delayed  12 tasks:expiring, then per
+--       task: hash, history, request (the hash again if none)
 -- ARGV  3 how many may wait, then per task: id, digest, requestId or '', count of fields, field, value, ...
 -- Returns per task {answer, taskId}: OK; SAME: it exists with this body; CONFLICT: with another one; FULL.
 local room = tonumber(ARGV[3]) - redis.call('ZCARD', index.PENDING)
 local answers = {}
-local at, k = 4, 11
+local at, k = 4, 13
 
 local function existing(task, request, digest, id, request_id)
   if request_id ~= '' then
@@ -19,6 +20,18 @@ local function existing(task, request, digest, id, request_id)
     -- One requestId stands for one task: a second one for the same task would be remembered nowhere.
     local same = known[1] == digest and (request_id == '' or known[2] == request_id)
     return { same and 'SAME' or 'CONFLICT', id }
+  end
+end
+
+-- It may say when it starts, or how long from now: by Redis' clock.
+local function set_times(task, id)
+  local asked = fields(task, 'startAt', 'delay', 'startBy', 'startWithin')
+  local due = asked[1] and instant(asked[1]) or asked[2] and now + math.floor(asked[2] * 1000)
+  if due and due > now then
+    redis.call('HSET', task, 'dueAt', iso(due))
+  end
+  if asked[3] or asked[4] then
+    set_deadline(KEYS[12], task, id)
   end
 end
 
@@ -38,7 +51,8 @@ while at <= #ARGV do
     if request_id ~= '' then
       redis.call('SET', request, id .. ' ' .. digest)
     end
-    ready(KEYS[9], KEYS[10], id)
+    set_times(task, id)
+    wait_in_turn(KEYS[11], KEYS[9], KEYS[10], task, id)
     room = room - 1
     answer = { 'OK', id }
   end
