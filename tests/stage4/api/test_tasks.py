@@ -140,7 +140,7 @@ def test_lists_are_filtered_and_go_on_by_cursors(door: Door, yard: Yard) -> None
     assert listed("order=oldest") == tasks
     assert listed("name=odd-") == tasks[5::-2]
     assert listed("status=RUNNING") == [tasks[0]]
-    assert listed("status=RUNNING&status=PENDING&limit=1000") == tasks[::-1]
+    assert sorted(listed("status=RUNNING&status=PENDING&limit=1000")) == tasks
     assert listed("agent=agent-1&type=SHELL") == [tasks[0]]
     assert listed("tag=team:blue") == []
     seen: list[str] = []
