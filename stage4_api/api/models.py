@@ -68,6 +68,8 @@ class TaskDocument(TaskSpec):
     output_bytes: int | None
     created_at: str
     updated_at: str
+    due_at: str | None
+    expires_at: str | None
     started_at: str | None
     finished_at: str | None
 

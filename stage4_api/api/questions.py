@@ -38,7 +38,9 @@ class Listing(BaseModel):
     tag: tuple[Annotated[str, Field(pattern=r"^[^:]{1,63}:[^:]{0,63}$")], ...] = Field(
         (), description="with all of these tags, each as key:value"
     )
-    order: Literal["newest", "oldest"] = Field("newest", description="by when they were made")
+    order: Literal["newest", "oldest"] = Field(
+        "newest", description="by when they were made; where statuses are asked for, by when they got there"
+    )
     limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE), IN_DIGITS] = Field(50, description="at most so many")
     cursor: str = Field("", max_length=300, description="nextCursor of the page before")
 
