@@ -87,7 +87,7 @@ def test_several_statuses_are_merged_by_when_tasks_got_there(oldest_first: bool,
 
 @BOTH
 @pytest.mark.parametrize(
-    "statuses", [(Status.RUNNING,), (Status.SCHEDULED, Status.DISPATCHED), tuple(UNDER_WAY)], ids=str
+    "statuses", [(Status.RUNNING,), (Status.SCHEDULED, Status.DISPATCHED), tuple(sorted(UNDER_WAY))], ids=str
 )
 def test_what_an_agent_holds_is_found_by_what_it_holds(
     statuses: tuple[Status, ...], oldest_first: bool, redis: Redis, life: Life
