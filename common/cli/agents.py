@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from common.cli.exits import Exit
-from common.cli.options import json_option, server_option
+from common.cli.options import json_option, tasks_option
 
 if TYPE_CHECKING:
-    from common.cli.where import Backend
+    from common.cli.where import Place
     from common.domain.status import Answer
 
 BY = "cli"
@@ -30,7 +30,7 @@ def agent() -> None:
 
 @agent.command("list", short_help="List the agents.")
 @json_option
-@server_option
+@tasks_option
 @click.pass_context
 def list_agents(ctx: click.Context, as_json: bool, redis_url: str | None) -> None:
     """List the agents by their ids. In a pipe the columns are: id, state, tasks it holds, slots, host, pid, boot.
@@ -50,11 +50,10 @@ def list_agents(ctx: click.Context, as_json: bool, redis_url: str | None) -> Non
     Exit codes: 0 listed, even if there is none · 5 no server
     """
     from common.cli.console import document, note, on_terminal, table
-    from common.cli.where import backend
-    from common.documents import agent_documents
+    from common.cli.where import place_of
 
-    with backend(ctx, redis_url) as place:
-        found = agent_documents(place.store)
+    with place_of(ctx, redis_url) as place:
+        found = place.tasks.agents()
     if as_json:
         document({"agents": found})
     elif found or not on_terminal():
@@ -65,7 +64,7 @@ def list_agents(ctx: click.Context, as_json: bool, redis_url: str | None) -> Non
 
 @agent.command(short_help="Give an agent nothing new.")
 @click.argument("agents", metavar="ID...", nargs=-1, required=True)
-@server_option
+@tasks_option
 @click.pass_context
 def drain(ctx: click.Context, agents: Sequence[str], redis_url: str | None) -> None:
     """Give agents nothing new, from now on until they are resumed, restarts included; what they hold goes on.
@@ -80,12 +79,12 @@ def drain(ctx: click.Context, agents: Sequence[str], redis_url: str | None) -> N
     \b
     Exit codes: 0 drained · 3 no such agent was ever here · 5 no server
     """
-    _each(ctx, redis_url, agents, lambda place, one: place.store.drain(one, BY), "drained")
+    _each(ctx, redis_url, agents, lambda place, one: place.tasks.drain(one, BY), "drained")
 
 
 @agent.command(short_help="Let an agent have tasks again.")
 @click.argument("agents", metavar="ID...", nargs=-1, required=True)
-@server_option
+@tasks_option
 @click.pass_context
 def resume(ctx: click.Context, agents: Sequence[str], redis_url: str | None) -> None:
     """Let agents have tasks again that were drained, or put into quarantine.
@@ -97,18 +96,17 @@ def resume(ctx: click.Context, agents: Sequence[str], redis_url: str | None) -> 
     \b
     Exit codes: 0 resumed · 3 no such agent was ever here · 5 no server
     """
-    _each(ctx, redis_url, agents, lambda place, one: place.store.resume(one, BY), "resumed")
+    _each(ctx, redis_url, agents, lambda place, one: place.tasks.resume(one, BY), "resumed")
 
 
 def _each(
-    ctx: click.Context, redis_url: str | None, agents: Sequence[str], ask: "Callable[[Backend, str], Answer]", done: str
+    ctx: click.Context, redis_url: str | None, agents: Sequence[str], ask: "Callable[[Place, str], Answer]", done: str
 ) -> None:
     from common.cli.console import table
-    from common.cli.where import backend
+    from common.cli.where import place_of
 
-    with backend(ctx, redis_url) as place:
-        known = set(place.store.agents())
-        answers = [ask(place, one) if one in known else None for one in agents]
-    words = {"OK": done, "SAME": f"{done} before", None: "not found"}
+    with place_of(ctx, redis_url) as place:
+        answers = [ask(place, one) for one in agents]
+    words = {"OK": done, "SAME": f"{done} before", "NOT_FOUND": "not found"}
     table(("agent", "answer"), zip(agents, (words[answer] for answer in answers), strict=True))
-    ctx.exit(Exit.NOT_FOUND if None in answers else Exit.OK)
+    ctx.exit(Exit.NOT_FOUND if "NOT_FOUND" in answers else Exit.OK)

@@ -18,6 +18,7 @@ from common.domain.errors import (
     DtsError,
     DuplicateAgent,
     InvalidTask,
+    NotAllowed,
     Unanswered,
     Unavailable,
     UnfitServer,
@@ -30,6 +31,7 @@ _OUTCOMES: dict[type[BaseException], tuple[Exit, str]] = {
     BadSetting: (Exit.USAGE, ""),
     CorruptTask: (Exit.USAGE, "Look at its hash with redis-cli; another program may use this Redis."),
     DuplicateAgent: (Exit.REFUSED, ""),
+    NotAllowed: (Exit.REFUSED, "DTS_API_TOKEN holds the token that is sent; `dts env` prints that of `dts up`."),
     UnfitServer: (Exit.UNREACHABLE, ""),
     Unanswered: (
         Exit.UNREACHABLE,

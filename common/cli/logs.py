@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.cli.options import TASK_ID, json_option, server_option
+from common.cli.options import TASK_ID, json_option, tasks_option
 
 if TYPE_CHECKING:
     from common.domain.task import Task
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Of this attempt; default: the latest.")
 @click.option("--raw", is_flag=True, help="On a terminal too, print control characters as they are.")
 @json_option
-@server_option
+@tasks_option
 @click.pass_context
 def logs(ctx: click.Context, /, task_id: str, **options: Any) -> None:
     """Print what a task printed, both its standard output and its standard error.
@@ -37,16 +37,16 @@ def logs(ctx: click.Context, /, task_id: str, **options: Any) -> None:
     from common.cli.failures import NotFound
     from common.cli.waiting import follow_output, print_output, task_goes_on, tell_end
     from common.cli.watching import Watcher
-    from common.cli.where import backend
+    from common.cli.where import place_of
 
     if options["follow"] and options["as_json"]:
         raise click.UsageError("--follow prints output as it comes, --json one document: use one of them.")
-    with backend(ctx, options["redis_url"]) as place:
-        task = place.store.get(task_id)
+    with place_of(ctx, options["redis_url"]) as place:
+        task = place.tasks.get(task_id)
         if task is None:
             raise NotFound(f"there is no task {task_id}. `dts list` shows which there are")
         attempt = _attempt(task, options["attempt"])
-        watcher = Watcher(place.store, place.clock, task_id)
+        watcher = Watcher(place.tasks, place.clock, task_id)
         if options["follow"]:
             with task_goes_on(task_id):
                 ctx.exit(tell_end(follow_output(watcher, max(attempt, 1), raw=options["raw"])))

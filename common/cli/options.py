@@ -45,6 +45,9 @@ class PairType(click.ParamType):  # type: ignore[type-arg]  # generic only since
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
+API_URL = "dts.api_url"
+"""Under this name the context keeps what --api-url says."""
+
 server_option = click.option(
     "--redis-url",
     metavar="URL",
@@ -52,3 +55,21 @@ server_option = click.option(
     show_envvar=True,
     help="Where the tasks are kept; by default in the stage that `dts up` runs here.",
 )
+
+
+def _keep(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    ctx.meta[API_URL] = value
+
+
+_api_option = click.option(
+    "--api-url",
+    metavar="URL",
+    expose_value=False,
+    callback=_keep,
+    help="Ask this API instead, with the token DTS_API_TOKEN.  [default: $DTS_API_URL, else that of `dts up`, if any]",
+)
+
+
+def tasks_option(command: F) -> F:
+    """Where the tasks are, by an API or at their Redis."""
+    return server_option(_api_option(command))

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.cli.options import TASK_ID, PairType, json_option, server_option
+from common.cli.options import TASK_ID, PairType, json_option, tasks_option
 
 if TYPE_CHECKING:
-    from common.cli.where import Backend
+    from common.cli.where import Place
     from common.domain.task import Submission
     from common.store.tasks import Submitted
 
@@ -60,7 +60,7 @@ REPEATS = 3
 @click.option("-w", "--wait", is_flag=True, help="Wait for its end, then print its output.")
 @click.option("--follow", is_flag=True, help="Print its output as it comes, until its end.")
 @json_option
-@server_option
+@tasks_option
 @click.pass_context
 def submit(ctx: click.Context, /, **options: Any) -> None:
     """Submit CONTENT as a task: a shell command line, a script (--file), or what stands on standard input (-).
@@ -85,12 +85,12 @@ def submit(ctx: click.Context, /, **options: Any) -> None:
       2 that is no task · 4 refused: the id has another task, or too many wait · 5 no server
     """
     from common.cli.submission import submission_of
-    from common.cli.where import backend
+    from common.cli.where import place_of
     from common.domain.ids import Ids
 
     if options["follow"] and options["as_json"]:
         raise click.UsageError("--follow prints output as it comes, --json one document: use --wait with --json.")
-    with backend(ctx, options["redis_url"]) as place:
+    with place_of(ctx, options["redis_url"]) as place:
         own_id = Ids(place.clock).new()
         submitted = _send(place, submission_of(options, own_id), own_id)
         _refuse(submitted, as_json=options["as_json"])
@@ -99,15 +99,14 @@ def submit(ctx: click.Context, /, **options: Any) -> None:
         _tell(place, submitted, as_json=options["as_json"])
 
 
-def _send(place: "Backend", submission: "Submission", own_id: str) -> "Submitted":
+def _send(place: "Place", submission: "Submission", own_id: str) -> "Submitted":
     """Submit, again where no answer comes. That an id made here is taken already can only have been ourselves."""
     from common.domain.errors import Unanswered
-    from common.domain.ids import Ids
     from common.domain.status import Answer
 
     for repeats_left in reversed(range(REPEATS)):
         try:
-            submitted = place.store.submit([submission], BY, Ids(place.clock))[0]
+            submitted = place.tasks.submit_all([submission], BY)[0]
             break
         except Unanswered as error:
             if not repeats_left:
@@ -135,13 +134,13 @@ def _refuse(submitted: "Submitted", *, as_json: bool) -> None:
     raise Refused("too many tasks wait already; nothing was submitted. Try again when some have run")
 
 
-def _tell(place: "Backend", submitted: "Submitted", *, as_json: bool) -> None:
+def _tell(place: "Place", submitted: "Submitted", *, as_json: bool) -> None:
     from common.cli.console import document, note, say
     from common.domain.status import Answer, Status
 
     task_id, status = submitted.task_id, Status.PENDING
     if submitted.answer is Answer.SAME:
-        task = place.store.get(task_id)
+        task = place.tasks.get(task_id)
         status = task.status if task else status
         note(f"This was submitted before; it is {status} now.")
     if as_json:
@@ -152,14 +151,14 @@ def _tell(place: "Backend", submitted: "Submitted", *, as_json: bool) -> None:
         note(f"`dts logs -f {task_id}` follows it, `dts get {task_id}` shows it.")
 
 
-def _watch(place: "Backend", submitted: "Submitted", *, follow: bool, as_json: bool) -> int:
+def _watch(place: "Place", submitted: "Submitted", *, follow: bool, as_json: bool) -> int:
     """Wait for the task's end and print what it printed, or all of it as a document; returns the exit code."""
     from common.cli.console import document, note
     from common.cli.waiting import follow_output, print_output, task_goes_on, tell_end, wait_for_end
     from common.cli.watching import Watcher
     from common.documents import task_document
 
-    watcher = Watcher(place.store, place.clock, submitted.task_id)
+    watcher = Watcher(place.tasks, place.clock, submitted.task_id)
     with task_goes_on(submitted.task_id):
         note(f"task {submitted.task_id}")
         if follow:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.cli.exits import Exit
-from common.cli.options import STATUS, TASK_ID, PairType, json_option, server_option
+from common.cli.options import STATUS, TASK_ID, PairType, json_option, tasks_option
 
 if TYPE_CHECKING:
-    from common.cli.where import Backend
+    from common.cli.where import Place
     from common.domain.query import Query
     from common.domain.status import Answer
     from common.store.reading import Page
@@ -39,7 +39,7 @@ _RETRIED = {
 @click.option("--history", is_flag=True, help="Show every change of its status too.")
 @click.option("--explain", is_flag=True, help="Show why it went to this agent, or to none yet.")
 @json_option
-@server_option
+@tasks_option
 @click.pass_context
 def get(ctx: click.Context, task_id: str, history: bool, explain: bool, as_json: bool, redis_url: str | None) -> None:
     """Show one task: what was asked, where it stands, how it ended.
@@ -60,15 +60,15 @@ def get(ctx: click.Context, task_id: str, history: bool, explain: bool, as_json:
     from common.cli.explaining import decision_details
     from common.cli.failures import NotFound
     from common.cli.task_view import TIMELINE, history_rows, task_details
-    from common.cli.where import backend
-    from common.documents import decision_of, task_document
+    from common.cli.where import place_of
+    from common.documents import task_document
 
-    with backend(ctx, redis_url) as place:
-        task = place.store.get(task_id)
+    with place_of(ctx, redis_url) as place:
+        task = place.tasks.get(task_id)
         if task is None:
             raise NotFound(f"there is no task {task_id}. `dts list` shows which there are")
-        changes = place.store.history(task_id) if history or explain else []
-        decision = decision_of(task, changes, place.store.waiting(task_id)) if explain else {}
+        changes = place.tasks.history(task_id) if history else []
+        decision = (place.tasks.explain(task_id) or {}) if explain else {}
         if as_json:
             shown = {"history": changes} if history else {}
             document({**task_document(task), **shown, **({"decision": decision} if explain else {})})
@@ -92,7 +92,7 @@ def get(ctx: click.Context, task_id: str, history: bool, explain: bool, as_json:
 @click.option("-l", "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
 @click.option("--cursor", default="", help="Go on where the last list ended; it told you this.")
 @json_option
-@server_option
+@tasks_option
 @click.pass_context
 def list_tasks(ctx: click.Context, /, **options: Any) -> None:
     """List tasks, newest first: by when they were made or, with --status, by when they got there.
@@ -112,10 +112,10 @@ def list_tasks(ctx: click.Context, /, **options: Any) -> None:
     """
     from common.cli.console import document, note, on_terminal, table
     from common.cli.task_view import ROW, task_row
-    from common.cli.where import backend
+    from common.cli.where import place_of
     from common.documents import task_document
 
-    with backend(ctx, options["redis_url"]) as place:
+    with place_of(ctx, options["redis_url"]) as place:
         page = _listed(place, _query(options), options["limit"], options["cursor"])
         if options["as_json"]:
             tasks = [task_document(task) for task in page.tasks]
@@ -144,11 +144,11 @@ def _query(options: Mapping[str, Any]) -> "Query":
     )
 
 
-def _listed(place: "Backend", query: "Query", limit: int, cursor: str) -> "Page":
+def _listed(place: "Place", query: "Query", limit: int, cursor: str) -> "Page":
     """A full page, however many tasks are to be looked at for it; the last one may be shorter."""
-    page = place.store.find(query, limit, cursor)
+    page = place.tasks.find(query, limit, cursor)
     while page.next_cursor and len(page.tasks) < limit:
-        more = place.store.find(query, limit - len(page.tasks), page.next_cursor)
+        more = place.tasks.find(query, limit - len(page.tasks), page.next_cursor)
         page = replace(more, tasks=page.tasks + more.tasks)
     return page
 
@@ -156,7 +156,7 @@ def _listed(place: "Backend", query: "Query", limit: int, cursor: str) -> "Page"
 @click.command(short_help="Cancel tasks; running ones are ended.")
 @click.argument("task_ids", metavar="ID...", nargs=-1, required=True, type=TASK_ID)
 @json_option
-@server_option
+@tasks_option
 @click.pass_context
 def cancel(ctx: click.Context, task_ids: Sequence[str], as_json: bool, redis_url: str | None) -> None:
     """Cancel tasks. One that has not started is cancelled at once; a running one is ended by its agent soon.
@@ -170,13 +170,13 @@ def cancel(ctx: click.Context, task_ids: Sequence[str], as_json: bool, redis_url
     Exit codes: 0 cancelled or requested · 3 not found · 4 it had ended already · 5 no server
       With several ids the largest of their codes.
     """
-    _each(ctx, redis_url, task_ids, lambda place: place.store.cancel(task_ids, BY), _CANCELLED, as_json=as_json)
+    _each(ctx, redis_url, task_ids, lambda place: place.tasks.cancel(task_ids, BY), _CANCELLED, as_json=as_json)
 
 
 @click.command(short_help="Run failed or cancelled tasks again.")
 @click.argument("task_ids", metavar="ID...", nargs=-1, required=True, type=TASK_ID)
 @json_option
-@server_option
+@tasks_option
 @click.pass_context
 def retry(ctx: click.Context, task_ids: Sequence[str], as_json: bool, redis_url: str | None) -> None:
     """Run failed or cancelled tasks again, with all their retries; the history keeps how they ended before.
@@ -190,23 +190,23 @@ def retry(ctx: click.Context, task_ids: Sequence[str], as_json: bool, redis_url:
     Exit codes: 0 it waits to run · 3 not found · 4 it has not ended, or it succeeded · 5 no server
       With several ids the largest of their codes.
     """
-    _each(ctx, redis_url, task_ids, lambda place: place.store.retry(task_ids, BY), _RETRIED, as_json=as_json)
+    _each(ctx, redis_url, task_ids, lambda place: place.tasks.retry(task_ids, BY), _RETRIED, as_json=as_json)
 
 
 def _each(
     ctx: click.Context,
     redis_url: str | None,
     task_ids: Sequence[str],
-    ask: "Callable[[Backend], Sequence[Answer]]",
+    ask: "Callable[[Place], Sequence[Answer]]",
     meanings: dict[str, tuple[Exit, str]],
     *,
     as_json: bool,
 ) -> None:
     """Ask for all ids at once, show the answer to each, and end with the worst of their exit codes."""
     from common.cli.console import document, table
-    from common.cli.where import backend
+    from common.cli.where import place_of
 
-    with backend(ctx, redis_url) as place:
+    with place_of(ctx, redis_url) as place:
         answers = ask(place)
     if as_json:
         document([{"taskId": task_id, "answer": answer} for task_id, answer in zip(task_ids, answers, strict=True)])

@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from common.cli.failures import NotFound
 from common.clock import Clock
 from common.domain.errors import Unavailable
 from common.domain.task import Task
-from common.store.reading import TaskReader
+
+if TYPE_CHECKING:
+    from common.cli.where import Tasks
 
 T = TypeVar("T")
 
@@ -21,13 +23,13 @@ PATIENCE = 30.0
 class Watcher:
     """Looks at one task over and over, through short outages of the server. One thread; Ctrl-C ends any wait."""
 
-    def __init__(self, store: TaskReader, clock: Clock, task_id: str) -> None:
-        self._store, self._clock, self._task_id = store, clock, task_id
+    def __init__(self, tasks: "Tasks", clock: Clock, task_id: str) -> None:
+        self._tasks, self._clock, self._task_id = tasks, clock, task_id
         self._rest = FIRST_REST
 
     def task(self) -> Task:
         """The task as it is now. Raises NotFound, Unavailable after PATIENCE."""
-        task = self._ask(lambda: self._store.get(self._task_id))
+        task = self._ask(lambda: self._tasks.get(self._task_id))
         if task is None:
             raise NotFound(f"there is no task {self._task_id}")
         return task
@@ -44,7 +46,7 @@ class Watcher:
     def log(self, attempt: int, offset: int = 0) -> Iterator[tuple[str, int]]:
         """What the attempt's log has from `offset` on, in pieces, each with the offset after it."""
         while True:
-            page = self._ask(lambda at=offset: self._store.read_log(self._task_id, attempt, at))  # type: ignore[misc]
+            page = self._ask(lambda at=offset: self._tasks.read_log(self._task_id, attempt, at))  # type: ignore[misc]
             if page.next_offset == offset:
                 return
             offset = page.next_offset

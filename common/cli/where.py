@@ -1,20 +1,28 @@
-"""Where a command finds the tasks: the server it is told of, else the one that `dts up` runs here."""
+"""Where a command finds the tasks: the API or the Redis it is told of, else those that `dts up` runs here."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
+from click.core import ParameterSource
 from redis import Redis
 
+from common.cli.options import API_URL
+from common.cli.store_tasks import StoreTasks
 from common.clock import Clock, SystemClock
 from common.domain.errors import Unavailable
+from common.domain.ids import Ids
+from common.domain.query import Query
+from common.domain.status import Answer
+from common.domain.task import Submission, Task
 from common.settings import Settings
 from common.store.keys import Keys
-from common.store.tasks import Limits, TaskStore
+from common.store.reading import LogPage, Page
+from common.store.tasks import Limits, Submitted, TaskStore
 from common.transports.redis_client import connect
 
 ENV_FILE = Path("cluster.run", "env")
@@ -32,6 +40,65 @@ class Backend:
     redis: Redis
     clock: Clock
     kafka: str = ""
+
+
+class Tasks(Protocol):
+    """What commands ask and do: by an API (common.client.tasks) where there is one, else at the store.
+
+    Raises Unavailable where nothing was done, Unanswered where it may have been; NotAllowed.
+    """
+
+    def submit_all(self, submissions: Sequence[Submission], by: str) -> list[Submitted]: ...
+    def get(self, task_id: str) -> Task | None: ...
+    def history(self, task_id: str) -> list[dict[str, Any]]: ...
+    def explain(self, task_id: str) -> dict[str, Any] | None: ...
+    def read_log(self, task_id: str, attempt: int, offset: int = 0) -> LogPage: ...
+    def find(self, query: Query, limit: int, cursor: str = "") -> Page: ...
+    def cancel(self, task_ids: Sequence[str], by: str) -> list[Answer]: ...
+    def retry(self, task_ids: Sequence[str], by: str) -> list[Answer]: ...
+    def agents(self) -> list[dict[str, Any]]: ...
+    def drain(self, agent: str, by: str) -> Answer: ...
+    def resume(self, agent: str, by: str) -> Answer: ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a command on tasks works with."""
+
+    tasks: Tasks
+    clock: Clock
+
+
+@contextmanager
+def place_of(ctx: click.Context, redis_url: str | None) -> Iterator[Place]:
+    """The tasks for this run of a command, let go of at its end.
+
+    An option of the command line goes before the environment, and that before what runs here; of two that stand side
+    by side, the API before the Redis. Raises Unavailable where nothing is named and nothing runs here.
+    """
+    if isinstance(ctx.obj, Place):
+        yield ctx.obj
+        return
+    api_url, at_store = ctx.meta.get(API_URL), ctx.get_parameter_source("redis_url") is ParameterSource.COMMANDLINE
+    if not isinstance(ctx.obj, Backend) and (api_url or not at_store):
+        known = _with_api(api_url, redis_url)
+        if known.api_url:
+            from common.client.client import Client
+
+            with Client(known.api_url, known.api_token) as client:
+                yield Place(client, SystemClock())
+            return
+    with backend(ctx, redis_url) as found:
+        yield Place(StoreTasks(found.store, Ids(found.clock)), found.clock)
+
+
+def _with_api(api_url: str | None, redis_url: str | None) -> Settings:
+    """The settings, with the API of what runs here where neither they nor the caller name a server."""
+    known = Settings.load(api_url=api_url)
+    if known.api_url or redis_url or known.redis_url:
+        return known
+    found = running_here(known.home)
+    return Settings.load(api_url=found.get("DTS_API_URL", ""), api_token=found.get("DTS_API_TOKEN", ""))
 
 
 @contextmanager

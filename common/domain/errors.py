@@ -6,6 +6,7 @@
     │   ├── BadMessage        what was taken from a queue can't be read
     │   ├── UnfitServer       a server is set up in a way that would lose data
     │   ├── DuplicateAgent    another live process holds this agent id
+    │   ├── NotAllowed        who asks is not known, or may not do that
     │   └── BadSetting        a setting is wrong
     ├── CorruptTask           what stands in the store is not a task; somebody else wrote there
     └── Unavailable           a server can't be reached; certainly did not happen
@@ -40,6 +41,10 @@ class UnfitServer(Rejected):
 
 class DuplicateAgent(Rejected):
     """Another live process holds the lease of this agent id."""
+
+
+class NotAllowed(Rejected):
+    """Who asks is not known, or may not do that; the text says what is missing."""
 
 
 class BadSetting(Rejected):

@@ -91,6 +91,17 @@ class TaskReader:
         """The same of all tasks, or of all in one status, newest first; only the last page is not full."""
         return self.find(Query((status,) if status else ()), limit, cursor)
 
+    def standings(self, task_ids: Sequence[str]) -> list[tuple[Status, str, int] | None]:
+        """Of each task its status, when that or anything else of it changed, and its attempt; None where there is none.
+
+        What it is to run is not read, so that it may be asked often. Raises CorruptTask.
+        """
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for task_id in task_ids:
+                pipe.hmget(self.keys.task(task_id), "status", "updatedAt", "attempt")
+            found = pipe.execute()
+        return [_standing(task_id, *values) for task_id, values in zip(task_ids, found, strict=True)]
+
     def counts(self) -> dict[Status, int]:
         """How many tasks each status has."""
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
@@ -227,6 +238,17 @@ class TaskReader:
             for task_id in task_ids:
                 pipe.hgetall(self.keys.task(task_id))
             return pipe.execute(raise_on_error=False)
+
+
+def _standing(
+    task_id: str, status: str | None, updated: str | None, attempt: str | None
+) -> tuple[Status, str, int] | None:
+    if status is None and updated is None and attempt is None:
+        return None
+    try:
+        return Status(status or ""), updated or "", int(attempt or "")
+    except ValueError as error:
+        raise CorruptTask(f"task {task_id!r} can't be read back: {error}") from error
 
 
 def readable(hashes: Iterable[Hash]) -> list[Task]:

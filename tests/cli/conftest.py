@@ -3,7 +3,8 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,10 +13,18 @@ from click.testing import CliRunner, Result
 from fakeredis import FakeRedis, FakeServer
 
 from common.cli.root import root
-from common.cli.where import Backend
+from common.cli.where import Backend, Place
+from common.client import Client
+from common.clock import SystemClock
+from common.domain.ids import Ids
+from common.service import Host
+from common.settings import Settings
 from common.store.keys import Keys
 from common.store.tasks import TaskStore
 from common.transports.redis_client import CLIENT_OPTIONS
+from stage4_api.api.app import create_app
+from stage4_api.api.server import ApiServer
+from stage4_api.store_service import StoreService
 from tests.cli.pretend import PretendAgent
 
 
@@ -47,9 +56,11 @@ class Dts:
     place: Backend
     clock: SteppedClock
     server: FakeServer
+    asked: Place | None = None
+    """Where the commands find their tasks, if not at the store."""
 
     def __call__(self, *args: str, stdin: str | bytes = "") -> Result:
-        return CliRunner().invoke(root, args, obj=self.place, input=stdin, prog_name="dts")
+        return CliRunner().invoke(root, args, obj=self.asked or self.place, input=stdin, prog_name="dts")
 
 
 @pytest.fixture(autouse=True)
@@ -59,11 +70,25 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.setenv("DTS_HOME", str(tmp_path / "home"))
 
 
-@pytest.fixture
-def dts() -> Dts:
+@pytest.fixture(params=["store", "api"])
+def dts(request: pytest.FixtureRequest) -> Iterator[Dts]:
     server, clock = FakeServer(), SteppedClock()
     redis = FakeRedis(server=server, **CLIENT_OPTIONS)
-    return Dts(Backend(TaskStore(redis, Keys()), redis, clock), clock, server)
+    place = Backend(TaskStore(redis, Keys()), redis, clock)
+    with ExitStack() as at_the_end:
+        asked = _by_api(place, at_the_end) if request.param == "api" else None
+        yield Dts(place, clock, server, asked)
+
+
+def _by_api(place: Backend, at_the_end: ExitStack) -> Place:
+    """Through an API at a real port, which has the same store."""
+    settings, real = Settings.load({}, api_listen="127.0.0.1:0", api="api-1"), SystemClock()
+    app = create_app(StoreService(place.store, Ids(real)), settings, real, Ids(real), ready=lambda: "")
+    server = ApiServer(app, settings)
+    host = Host([server], real)
+    host.start()
+    at_the_end.callback(host.stop)
+    return Place(at_the_end.enter_context(Client(server.url)), place.clock)
 
 
 @pytest.fixture
