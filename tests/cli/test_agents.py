@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from common.cli.exits import Exit
 from common.domain.status import Answer
 from common.store.leases import Leases
@@ -27,6 +29,7 @@ def test_agents_are_listed_with_what_they_hold_those_that_are_gone_too(dts: Dts)
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("dts", ["store"], indirect=True)
 def test_a_drained_agent_is_told_as_such_until_it_is_resumed(dts: Dts) -> None:
     arrive(dts, "agent-1")
     assert dts("agent", "drain", "agent-1").stdout == "agent-1\tdrained\n"

@@ -2,8 +2,12 @@
 
 import json
 
+import pytest
+
 from common.cli.exits import Exit
 from tests.cli.conftest import Dts
+
+pytestmark = pytest.mark.parametrize("dts", ["store"], indirect=True)
 
 
 def bury(dts: Dts, *letters: str) -> None:

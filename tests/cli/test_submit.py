@@ -142,6 +142,7 @@ def test_an_id_that_another_body_has_is_a_conflict(dts: Dts, option: str) -> Non
     assert f"`dts get {first}`" in second.stderr
 
 
+@pytest.mark.parametrize("dts", ["store"], indirect=True)
 def test_a_full_queue_refuses(dts: Dts) -> None:
     dts.place = type(dts.place)(TaskStore(dts.place.redis, limits=Limits(pending=1)), dts.place.redis, dts.clock)
     assert dts("submit", "echo 1").exit_code == Exit.OK
@@ -175,6 +176,7 @@ def test_its_own_repeat_is_not_taken_for_an_earlier_submission(dts: Dts) -> None
     assert json.loads(dts("submit", "echo hi", "--json").stdout)["answer"] == "OK"
 
 
+@pytest.mark.parametrize("dts", ["store"], indirect=True)
 def test_where_no_answer_comes_at_all_it_says_how_to_be_sure(dts: Dts) -> None:
     store = LosingAnswers(dts.place.redis)
     store.lost = 100
@@ -248,6 +250,7 @@ def test_waiting_survives_a_short_outage(dts: Dts, agent: PretendAgent) -> None:
     assert (result.exit_code, result.stdout) == (Exit.OK, "hi")
 
 
+@pytest.mark.parametrize("dts", ["store"], indirect=True)
 def test_waiting_gives_up_where_the_server_stays_away(dts: Dts) -> None:
     def goes() -> None:
         dts.server.connected = False
@@ -268,6 +271,7 @@ def test_ctrl_c_while_waiting_says_that_the_task_goes_on(dts: Dts) -> None:
     assert "`dts cancel t1` ends it" in result.stderr
 
 
+@pytest.mark.parametrize("dts", ["store"], indirect=True)
 def test_no_server_named_and_none_running_here_says_how_to_get_one(dts: Dts) -> None:
     dts.place = None  # type: ignore[assignment]
     result = dts("submit", "echo hi")
@@ -275,6 +279,7 @@ def test_no_server_named_and_none_running_here_says_how_to_get_one(dts: Dts) -> 
     assert "`dts up 1 -d` starts it" in result.stderr
 
 
+@pytest.mark.parametrize("dts", ["store"], indirect=True)
 def test_unavailable_is_no_reason_to_repeat(dts: Dts, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 

@@ -73,6 +73,7 @@ def test_explain_says_what_a_task_waits_for_and_for_how_long(dts: Dts, agent: Pr
     assert decision == {"because": "it had not started by 2020-01-01T00:00:00.000Z"}
 
 
+@pytest.mark.parametrize("dts", ["store"], indirect=True)
 def test_history_is_shown_as_a_timeline(dts: Dts, agent: PretendAgent) -> None:
     submit(dts, "t1")
     agent.takes()
@@ -193,6 +194,7 @@ def test_a_cursor_that_is_none_is_wrong_usage(dts: Dts, words: list[str]) -> Non
     assert "cursor" in result.stderr
 
 
+@pytest.mark.parametrize("dts", ["store"], indirect=True)
 def test_cancel_answers_for_each_id_and_ends_with_the_worst_code(dts: Dts, agent: PretendAgent) -> None:
     submit(dts, "runs")
     agent.takes()
@@ -211,6 +213,7 @@ def test_cancel_answers_for_each_id_and_ends_with_the_worst_code(dts: Dts, agent
     assert dts("cancel", "nobody", "waits").exit_code == Exit.NOT_FOUND
 
 
+@pytest.mark.parametrize("dts", ["store"], indirect=True)
 def test_retry_answers_for_each_id_and_ends_with_the_worst_code(dts: Dts, agent: PretendAgent) -> None:
     submit(dts, "failed")
     agent.takes()
