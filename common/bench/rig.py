@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from redis import Redis
 
 from common.bench.noop import TYPE
+from common.client.http import Http
+from common.client.tasks import ApiTasks
 from common.clock import SystemClock
 from common.domain.ids import Ids
 from common.domain.status import Status
@@ -45,6 +47,15 @@ class Rig:
     redis: Redis
     store: TaskStore
     ids: Ids
+    door: ApiTasks | None = None
+    """The REST API, of a stage that has one."""
+
+    def submit_by_the_door(self, submissions: Sequence[Submission]) -> list[str]:
+        """Submit them as a client of that stage does; returns their ids."""
+        if self.door is None:
+            return self.submit(submissions)
+        named = [one.model_copy(update={"task_id": self.ids.new()}) for one in submissions]
+        return [made.task_id for made in self.door.submit_all(named, BY)]
 
     def submit(self, submissions: Sequence[Submission]) -> list[str]:
         """Submit them in as few round trips as a client can; returns their ids."""
@@ -78,8 +89,16 @@ class Rig:
 def rig(place: Place, warm_up: Sequence[Submission], settings: Mapping[str, str] | None = None) -> Iterator[Rig]:
     """A new system for the block, of which nothing is left afterwards; `settings` are its agent's. Raises LabError."""
     env = {"DTS_EXECUTORS": json.dumps({TYPE: "common.bench.noop:NoOp"}), **(settings or {})}
-    with private(place.stage, place.profile, env) as world, closing(connect(world.redis_url)) as redis:
-        made = Rig(world, redis, TaskStore(redis), Ids(SystemClock()))
+    with (
+        private(place.stage, place.profile, env) as world,
+        closing(connect(world.redis_url)) as redis,
+        ExitStack() as own,
+    ):
+        clock = SystemClock()
+        door = ApiTasks(Http(world.api.url, world.api.token, clock)) if world.api.url else None
+        if door:
+            own.callback(door.close)
+        made = Rig(world, redis, TaskStore(redis), Ids(clock), door)
         made.submit(warm_up)
         made.await_ended(len(warm_up), lambda *_: None)
         yield made

@@ -38,6 +38,7 @@ PLAN = {
         ["a2s64q", ["noop", "--n", "20000"]],
         ["t2a2s64q", ["noop", "--n", "20000"]],
         ["t3a2s64q", ["noop", "--n", "20000"]],
+        ["t4a2s64q", ["noop", "--n", "20000"]],
     ],
     "bulk": [["a2s64q", ["noop", "--n", "20000", "--bulk"]]],
     "stream": [["a2s64q", ["stream", "--n", "20000", "--bulk"]]],
@@ -48,6 +49,7 @@ PLAN = {
         ["a1s4", ["latency", "--n", "1000", "--own", "200"]],
         ["t2a2s4", ["latency", "--n", "1000", "--own", "200"]],
         ["t3a2s4", ["latency", "--n", "1000", "--own", "200"]],
+        ["t4a2s4", ["latency", "--n", "1000", "--own", "200"]],
     ],
     # Nobody takes over from an agent of stage 1 that is killed: its own tasks wait until it is back.
     "kill": [["a1s4", ["kill", "--n", "500", "--timeout", "60"]]],
@@ -57,7 +59,7 @@ COMMANDS: dict[str, str | list[str]] = {"argv": ["/bin/true"], "shell": "/bin/tr
 _variant = re.fullmatch(r"(?:t(\d))?a(\d+)s(\d+)(q?)", bodies.VARIANT)
 AGENTS, SLOTS, QUIET = (int(_variant[2]), int(_variant[3]), bool(_variant[4])) if _variant else (1, 4, False)
 STAGE = int(_variant[1] or 1) if _variant else 1
-PACKAGES = {1: "stage1_mvp", 2: "stage2_zk", 3: "stage3_kafka"}
+PACKAGES = {1: "stage1_mvp", 2: "stage2_zk", 3: "stage3_kafka", 4: "stage4_api"}
 # The agents inherit this from the harness, which imports this module before it starts them.
 os.environ |= {
     "DTS_REDIS_URL": bodies.URL,
@@ -65,6 +67,7 @@ os.environ |= {
     "DTS_HOME": str(Path(tempfile.gettempdir(), "dts-peer")),
     "DTS_EXECUTORS": json.dumps({name: f"{__name__}:{name}" for name in ("CALL", "RECORDED")}),
     "DTS_LOG_LEVEL": "warning" if QUIET else "info",
+    "DTS_RPC_SECRET": "of one run",
 }
 store = TaskStore(connect(bodies.URL))
 ids = Ids(SystemClock())

@@ -1,5 +1,7 @@
 """What the API costs: requests a second of each kind, beside a bare Flask route on the same server in the same run.
 
+Behind it stands a task-manager in a process of its own, which is called by RPC, and a Redis.
+
 python -m tests.stage4.api.costs
 """
 
@@ -22,28 +24,29 @@ from common.clock import SystemClock
 from common.domain.ids import Ids
 from common.lab.cluster import Cluster
 from common.lab.stages import SERVERS_ONLY
+from common.rpc.caller import Caller
+from common.rpc.line import Line
 from common.service import Host
 from common.settings import Settings
-from common.store.tasks import TaskStore
-from common.transports.redis_client import connect
 from stage4_api.api.app import create_app
 from stage4_api.api.server import ApiServer
-from stage4_api.store_service import StoreService
+from stage4_api.manager_service import RemoteService
+from tests.rpc.costs import SECRET, SERVICE, process
 
 CLIENTS = 8
-TOGETHER = 200
+TOGETHER = 1000
 """Tasks in one batch."""
 JSON = {"Content-Type": "application/json"}
 Ask = Callable[[http.client.HTTPConnection], int]
 """Sends one request; returns how many tasks it was about."""
 
 
-def serve(redis_url: str) -> None:
+def serve(manager: str) -> None:
     """Be the server, until standard input ends; prints its port."""
     clock = SystemClock()
-    redis = connect(redis_url)
     settings = Settings.load({}, api_listen="127.0.0.1:0", api="costs")
-    app = create_app(StoreService(TaskStore(redis), Ids(clock)), settings, clock, Ids(clock), ready=str)
+    caller = Caller(lambda: [manager], lambda address: Line(address, SECRET, SERVICE, 5), 5, clock)
+    app = create_app(RemoteService(caller), settings, clock, Ids(clock), ready=str)
     bare, api = flask.Flask("bare"), app.wsgi_app
     bare.add_url_rule("/bare", "bare", lambda: {"status": "ok"})
 
@@ -61,14 +64,14 @@ def serve(redis_url: str) -> None:
 
 @contextmanager
 def served() -> Iterator[int]:
-    """The port of a server in a process of its own, on a Redis of its own."""
-    with Cluster.temporary(SERVERS_ONLY) as cluster:
-        command = [sys.executable, "-m", "tests.stage4.api.costs", "--serve", cluster.redis_url]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdin
-            assert process.stdout
-            yield int(process.stdout.readline())
-            process.stdin.close()
+    """The port of a server in a process of its own, with a manager and a Redis of its own."""
+    with Cluster.temporary(SERVERS_ONLY) as cluster, process("--manage", cluster.redis_url) as manager:
+        command = [sys.executable, "-m", "tests.stage4.api.costs", "--serve", manager]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdin
+            assert child.stdout
+            yield int(child.stdout.readline())
+            child.stdin.close()
 
 
 def requested(method: str, path: str, body: Any = None, tasks: int = 1) -> Ask:
@@ -108,14 +111,14 @@ def rate(port: int, ask: Ask, seconds: float) -> tuple[float, float]:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--seconds", type=click.FloatRange(min=0.5), default=4.0, show_default=True, help="For each measurement.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Each is measured so often.")
-@click.option("--serve", "redis_url", hidden=True)
-def costs(seconds: float, rounds: int, redis_url: str | None) -> None:
+@click.option("--serve", "manager", hidden=True)
+def costs(seconds: float, rounds: int, manager: str | None) -> None:
     """Measure how many requests a second one API process answers, from eight clients on this machine; medians.
 
     Exit codes: 0 measured.
     """
-    if redis_url:
-        serve(redis_url)
+    if manager:
+        serve(manager)
         return
     body = {"content": "echo hello", "name": "hello"}
     with served() as port:
