@@ -65,7 +65,15 @@ class Dts:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("DTS_REDIS_URL", "DTS_NAMESPACE", "NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+    for name in (
+        "DTS_REDIS_URL",
+        "DTS_API_URL",
+        "DTS_API_TOKEN",
+        "DTS_NAMESPACE",
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "COLUMNS",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DTS_HOME", str(tmp_path / "home"))
 
