@@ -9,7 +9,7 @@ curl POST /api/v1/tasks  →  task-api  → RPC →  a task-manager  →  task:<
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from redis import Redis
@@ -59,15 +59,15 @@ from stage3_kafka.scans.commands import Commands
 from stage3_kafka.scans.inventory import Inventory
 from stage3_kafka.scans.silent import Silent
 from stage3_kafka.scans.ways import Janitor, Warm
-from stage4_api.api.app import create_app
-from stage4_api.api.server import ApiServer
-from stage4_api.api_boot import ApiBoot
 from stage4_api.ask import ask
 from stage4_api.gate import GatedInbox
 from stage4_api.manager_service import RemoteGate, methods
 from stage4_api.managers import Managers
 from stage4_api.provider import Provider
 from stage4_api.store_service import StoreService
+
+if TYPE_CHECKING:
+    from stage4_api.api_boot import ApiBoot
 
 log = logging.getLogger("dts.stage4")
 
@@ -184,8 +184,13 @@ def compose_manager(settings: Settings, client: Callable[..., Redis]) -> Manager
     return own
 
 
-def compose_api(settings: Settings, client: Callable[..., Redis]) -> ApiBoot:
+def compose_api(settings: Settings, client: Callable[..., Redis]) -> "ApiBoot":
     """Wire one task-api; `client` as above, for a registry that is in Redis."""
+    # Only who serves HTTP pays for loading what that takes.
+    from stage4_api.api.app import create_app
+    from stage4_api.api.server import ApiServer
+    from stage4_api.api_boot import ApiBoot
+
     own = ApiBoot(settings, client)
     own.serve(ApiServer(create_app(own.service, settings, own.clock, own.ids, ready=own.ready), settings))
     return own

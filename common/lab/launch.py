@@ -22,7 +22,7 @@ from common.settings import Settings
 if TYPE_CHECKING:
     from common.contracts import Registry
 
-AGENT_WITHIN = 15.0
+AGENT_WITHIN = 30.0
 """Seconds in which an agent must hold its lease, beside those that a lost agent of its name may still hold it."""
 
 

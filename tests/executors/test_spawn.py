@@ -67,7 +67,7 @@ def test_an_agent_without_descriptors_blames_itself(context: ExecutorContext) ->
     os.close(next_free)
     results: list[Result] = []
     # Others may be open just beyond the next free one, so how many it takes is not known.
-    for spare in range(64):
+    for spare in range(1024):
         resource.setrlimit(resource.RLIMIT_NOFILE, (next_free + spare, hard))
         try:
             results.append(executor.run(task_of(["true"]), token, TaskOutput(1024)))

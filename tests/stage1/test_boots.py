@@ -90,4 +90,15 @@ def test_all_that_was_begun_is_closed_in_order(
 
         monkeypatch.setattr(runner._service, "close", noted)
     boot.end()
-    assert closed == ["intake", "agent", "recover", "inherit", "promote", "purge", "reporter", "control", "lease"]
+    assert closed == [
+        "intake",
+        "agent",
+        "recover",
+        "inherit",
+        "expire",
+        "promote",
+        "purge",
+        "reporter",
+        "control",
+        "lease",
+    ]
