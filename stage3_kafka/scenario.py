@@ -34,7 +34,7 @@ from common.lab.scenario import (
     Scenario,
 )
 
-SPIN = "while :; do :; done"
+SPIN = "while :; do :; done & while :; do :; done"
 STANDS = "exec sleep 600"
 SHARED = tuple(f"shared-{number}" for number in range(1, 7))
 QUIET = ("quiet-1", "quiet-2")

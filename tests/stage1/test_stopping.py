@@ -32,7 +32,7 @@ def test_one_signal_lets_running_tasks_end_and_takes_nothing_new(
     server: ServerAt, person: Desk, agents: StartAgent, number: signal.Signals
 ) -> None:
     agent = agents(server.url, slots=1).ready()
-    running = person.push("echo started; sleep 0.6; echo finished")
+    running = person.push("echo started; sleep 4; echo finished")
     waiting = person.push("true")
     person.printed(running, "started\n")
     person.reached(waiting, Status.PENDING)
