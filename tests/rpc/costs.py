@@ -57,9 +57,9 @@ def echo() -> None:
         click.echo(listener.getsockname()[1])
         sock, _ = listener.accept()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with sock, sock.makefile("rwb", buffering=0) as lines:
+        with sock, sock.makefile("rb") as lines:
             for line in lines:
-                lines.write(json.dumps(json.loads(line)).encode() + b"\n")
+                sock.sendall(json.dumps(json.loads(line)).encode() + b"\n")
 
 
 @contextmanager
@@ -131,14 +131,14 @@ def costs(calls: int, rounds: int, redis_url: str | None, bare: bool) -> None:
         port = int(at_the_end.enter_context(process("--echo")))
         sock = at_the_end.enter_context(socket.create_connection(("127.0.0.1", port)))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        lines = at_the_end.enter_context(sock.makefile("rwb", buffering=0))
+        lines = at_the_end.enter_context(sock.makefile("rb"))
         caller = at_the_end.enter_context(
             closing(Caller(lambda: [address], lambda one: Line(one, SECRET, SERVICE, 5), 5, SystemClock()))
         )
         given = Given(cluster.redis_url)
 
         def by_tcp() -> None:
-            lines.write(json.dumps(SAID).encode() + b"\n")
+            sock.sendall(json.dumps(SAID).encode() + b"\n")
             json.loads(lines.readline())
 
         for number in range(rounds):

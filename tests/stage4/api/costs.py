@@ -22,18 +22,22 @@ import flask
 from common.cli.console import table
 from common.clock import SystemClock
 from common.domain.ids import Ids
+from common.domain.task import Submission
 from common.lab.cluster import Cluster
 from common.lab.stages import SERVERS_ONLY
 from common.rpc.caller import Caller
 from common.rpc.line import Line
 from common.service import Host
 from common.settings import Settings
+from common.store.tasks import TaskStore
+from common.transports.redis_client import connect
 from stage4_api.api.app import create_app
 from stage4_api.api.server import ApiServer
 from stage4_api.manager_service import RemoteService
 from tests.rpc.costs import SECRET, SERVICE, process
 
 CLIENTS = 8
+OWN = "the store's own bulk submit"
 TOGETHER = 1000
 """Tasks in one batch."""
 JSON = {"Content-Type": "application/json"}
@@ -63,14 +67,14 @@ def serve(manager: str) -> None:
 
 
 @contextmanager
-def served() -> Iterator[int]:
-    """The port of a server in a process of its own, with a manager and a Redis of its own."""
+def served() -> Iterator[tuple[int, str]]:
+    """The port of a server in a process of its own, with a manager and a Redis of its own, whose url comes second."""
     with Cluster.temporary(SERVERS_ONLY) as cluster, process("--manage", cluster.redis_url) as manager:
         command = [sys.executable, "-m", "tests.stage4.api.costs", "--serve", manager]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
             assert child.stdin
             assert child.stdout
-            yield int(child.stdout.readline())
+            yield int(child.stdout.readline()), cluster.redis_url
             child.stdin.close()
 
 
@@ -108,6 +112,17 @@ def rate(port: int, ask: Ask, seconds: float) -> tuple[float, float]:
     return sum(counts) / spent, statistics.quantiles([one for own in times for one in own], n=100)[98]
 
 
+def own_rate(redis_url: str, seconds: float) -> float:
+    """Tasks a second that one client submits in bulk, straight at the store."""
+    with connect(redis_url) as redis:
+        store, ids = TaskStore(redis), Ids(SystemClock())
+        wishes = [Submission.of(content="echo hello", name="hello")] * TOGETHER
+        begun, count = time.perf_counter(), 0
+        while time.perf_counter() < begun + seconds:
+            count += len(store.submit(wishes, "costs", ids))
+        return count / (time.perf_counter() - begun)
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--seconds", type=click.FloatRange(min=0.5), default=4.0, show_default=True, help="For each measurement.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Each is measured so often.")
@@ -121,7 +136,7 @@ def costs(seconds: float, rounds: int, manager: str | None) -> None:
         serve(manager)
         return
     body = {"content": "echo hello", "name": "hello"}
-    with served() as port:
+    with served() as (port, redis_url):
         with closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
             connection.request("POST", "/api/v1/tasks", json.dumps(body), JSON)
             task_id = json.loads(connection.getresponse().read())["taskId"]
@@ -139,6 +154,8 @@ def costs(seconds: float, rounds: int, manager: str | None) -> None:
             for name, ask in cases.items():
                 click.echo(f"round {number + 1} of {rounds}: {name}", err=True)
                 seen[name].append(rate(port, ask, seconds))
+            click.echo(f"round {number + 1} of {rounds}: the store's own", err=True)
+            seen.setdefault(OWN, []).append((own_rate(redis_url, seconds), 0.0))
     medians = {name: statistics.median(one for one, _ in found) for name, found in seen.items()}
     slowest = {name: statistics.median(one for _, one in found) for name, found in seen.items()}
     table(
