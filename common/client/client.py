@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 from common.client.http import Http
-from common.client.tasks import ApiTasks
+from common.client.tasks import ApiTasks, path_of
 from common.clock import Clock, SystemClock
 from common.domain.errors import Rejected, Unavailable
 from common.domain.ids import Ids
@@ -87,7 +87,7 @@ class Client(ApiTasks):
         place, gone_since = "", None
         while True:
             try:
-                with self._http.stream(f"/api/v1/tasks/{task_id}/log/stream", _after(place)) as lines:
+                with self._http.stream(f"{path_of(task_id)}/log/stream", _after(place)) as lines:
                     for event, event_id, data in _events(lines):
                         place, gone_since = event_id or place, None
                         if event == "end":

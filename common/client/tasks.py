@@ -54,7 +54,7 @@ class ApiTasks:
         """The task, None where there is none; waits up to `wait` seconds, 60 at most, for its end."""
         headers = {"Prefer": f"wait={int(min(wait, 60))}"} if wait >= 1 else {}
         try:
-            return task_of(self._http.ask("GET", _path(task_id), headers=headers))
+            return task_of(self._http.ask("GET", path_of(task_id), headers=headers))
         except Refused as refused:
             _only_unknown(refused)
             return None
@@ -62,7 +62,7 @@ class ApiTasks:
     def history(self, task_id: str) -> list[Document]:
         """Every change of the task, oldest first; empty where there is none of that id."""
         try:
-            return list(self._http.ask("GET", f"{_path(task_id)}/history")["history"])
+            return list(self._http.ask("GET", f"{path_of(task_id)}/history")["history"])
         except Refused as refused:
             _only_unknown(refused)
             return []
@@ -70,7 +70,7 @@ class ApiTasks:
     def explain(self, task_id: str) -> Document | None:
         """Why it is with its agent, or with none yet; None where there is no such task."""
         try:
-            return self._http.ask("GET", f"{_path(task_id)}/explain")
+            return self._http.ask("GET", f"{path_of(task_id)}/explain")
         except Refused as refused:
             _only_unknown(refused)
             return None
@@ -81,7 +81,7 @@ class ApiTasks:
         if not attempt:
             return LogPage("", offset, offset)
         try:
-            said = self._http.ask("GET", f"{_path(task_id)}/log", query=query)
+            said = self._http.ask("GET", f"{path_of(task_id)}/log", query=query)
         except Refused as refused:
             _only_unknown(refused)
             return LogPage("", offset, offset)
@@ -145,7 +145,8 @@ class ApiTasks:
             yield from self._http.ask("POST", f"/api/v1/tasks:{how}", {"taskIds": list(part)}, again=again)["results"]
 
 
-def _path(task_id: str) -> str:
+def path_of(task_id: str) -> str:
+    """Where the API has the task, whatever stands in its id."""
     return f"/api/v1/tasks/{quote(task_id, safe='')}"
 
 
