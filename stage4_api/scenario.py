@@ -2,17 +2,13 @@
 
 from common.lab.acts import Fault, Push
 from common.lab.asking import Ask, AskGate, Intrude, Keep
+from common.lab.door_probes import answered, listed, one_task, provided, told
 from common.lab.probes import (
     all_ended,
-    answered,
     fields,
     led,
-    listed,
-    one_task,
     process,
-    provided,
     registered,
-    told,
     trail,
     written_by,
 )
