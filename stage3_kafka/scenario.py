@@ -54,7 +54,8 @@ BEATS = (
         *(Do(Push(name, "sleep 0.3; echo done")) for name in SHARED),
         Claim("ended", all_ended("SUCCESS", *SHARED), shows="tasks-travel-by-the-bus"),
         Claim("shared", given_to(3, *SHARED), shows="tasks-travel-by-the-bus"),
-        Claim("trail", trail(SHARED[0], "PENDING", "SCHEDULED", "DISPATCHED", "RUNNING", "SUCCESS")),
+        # A quick agent begins before the leader has written DISPATCHED, which then comes too late to stand there.
+        Claim("trail", trail(SHARED[0], "PENDING", "SCHEDULED", "RUNNING", "SUCCESS", outrun="DISPATCHED")),
         Claim(
             "manager",
             written_by(SHARED[0], "report", "manager"),

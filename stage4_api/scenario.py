@@ -48,7 +48,8 @@ BEATS = (
         Claim("created", answered("hello", 201), shows="tasks-come-by-the-door"),
         Claim("pending", told("hello", status="PENDING")),
         Claim("ended", fields("hello", status="SUCCESS"), shows="tasks-come-by-the-door"),
-        Claim("trail", trail("hello", "PENDING", "SCHEDULED", "DISPATCHED", "RUNNING", "SUCCESS")),
+        # A quick agent begins before the leader has written DISPATCHED, which then comes too late to stand there.
+        Claim("trail", trail("hello", "PENDING", "SCHEDULED", "RUNNING", "SUCCESS", outrun="DISPATCHED")),
         Claim("by", written_by("hello", "submit", "api-")),
         Do(Ask("seen", "GET", ONE, "hello")),
         Claim("seen", told("seen", status="SUCCESS", result="hi\n", exitCode=0), shows="results-go-by-the-door"),
