@@ -122,6 +122,13 @@ class Settings(BaseModel):
     api_origins: tuple[str, ...] = Field(
         (), description="origins of pages that may call the API from a browser, comma separated; none if unset"
     )
+    metrics_listen: str = Field(
+        "127.0.0.1:0",
+        description="where a process tells Prometheus its figures, from stage 5 on; port 0 takes a free one",
+    )
+    metrics_advertise: str = Field(
+        "", description="how Prometheus reaches that, like agent-1.internal:9464; as it listens where unset"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
 
     @classmethod

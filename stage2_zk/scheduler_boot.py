@@ -14,10 +14,10 @@ from common.clock import SystemClock
 from common.contracts import Strategy
 from common.domain.ids import Ids
 from common.registries.choose import registry_of
-from common.service import Service
+from common.service import Host, Service
 from common.settings import Settings
 from common.store.keys import Keys
-from common.store.tasks import Limits, TaskStore
+from common.store.tasks import Limits, TaskStore, Witness
 from common.strategies.lookup import check_strategy, load_strategies
 from stage2_zk.scheduler import Scheduler
 from stage2_zk.tenure import Tenure
@@ -50,29 +50,33 @@ class SchedulerBoot:
         """Have something else closed in the end."""
         self._clients.callback(close)
 
-    def store(self, redis: Redis) -> TaskStore:
-        """The tasks, by that client."""
+    def store(self, redis: Redis, witness: Witness | None = None) -> TaskStore:
+        """The tasks, by that client; `witness` as in TaskStore."""
         known = self._settings
-        return TaskStore(redis, self.keys, Limits(known.pending_bound, known.max_lost, retention=known.retention))
+        limits = Limits(known.pending_bound, known.max_lost, retention=known.retention)
+        return TaskStore(redis, self.keys, limits, witness=witness)
 
     def strategies(self) -> Mapping[str, Strategy]:
         """All strategies by name, each new: what one remembers is of one term."""
         return load_strategies(self._settings.strategies)
 
-    def serve(self, duties: Callable[[Tenure], Sequence[Service]]) -> None:
-        """`duties` makes what is done in one term."""
+    def serve(self, duties: Callable[[Tenure], Sequence[Service]], always: Sequence[Service] = ()) -> None:
+        """`duties` makes what is done in one term; `always` is done whoever leads."""
         self._scheduler = Scheduler(self.registry, self._settings.scheduler, duties, self.clock)
+        self._host = Host(always, self.clock)
 
     def begin(self, pause: Callable[[float], bool]) -> bool:
         name = self._settings.scheduler
         about = {"boot": self.ids.new(), "host": socket.gethostname(), "pid": os.getpid()}
         self.registry.register(GROUP, name, about)
+        self._host.start()
         self._scheduler.start()
         log.info("ready: stands for election", extra={"scheduler": name})
         return True
 
     def end(self) -> None:
         self._scheduler.stop()
+        self._host.stop()
         self._clients.close()
 
     def abandon(self) -> None:

@@ -16,7 +16,7 @@ from common.registries.choose import registry_of
 from common.service import Host, Service
 from common.settings import Settings
 from common.store.keys import Keys
-from common.store.tasks import Limits, TaskStore
+from common.store.tasks import Limits, TaskStore, Witness
 from common.transports.choose import bus_of
 
 log = logging.getLogger("dts.manager")
@@ -43,10 +43,11 @@ class ManagerBoot:
         """A client of its own, closed in the end."""
         return self._clients.enter_context(closing(self._client(**options)))
 
-    def store(self, redis: Redis) -> TaskStore:
-        """The tasks, by that client."""
+    def store(self, redis: Redis, witness: Witness | None = None) -> TaskStore:
+        """The tasks, by that client; `witness` as in TaskStore."""
         known = self._settings
-        return TaskStore(redis, self.keys, Limits(known.pending_bound, known.max_lost, retention=known.retention))
+        limits = Limits(known.pending_bound, known.max_lost, retention=known.retention)
+        return TaskStore(redis, self.keys, limits, witness=witness)
 
     def serve(self, services: Sequence[Service]) -> None:
         """What it does."""

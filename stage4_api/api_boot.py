@@ -13,7 +13,7 @@ from common.clock import SystemClock
 from common.domain.errors import Unavailable
 from common.domain.ids import Ids
 from common.registries.choose import registry_of
-from common.service import Host
+from common.service import Host, Service
 from common.settings import Settings
 from stage4_api.api.server import ApiServer
 from stage4_api.manager_service import RemoteService
@@ -34,9 +34,9 @@ class ApiBoot:
         self.lost = threading.Event()
         """Never set: an API has nothing that it could lose."""
         self._closed = ExitStack()
-        self._registry = registry_of(settings, client, self.clock)
-        self._closed.callback(self._registry.close)
-        managers = Managers(settings, self._registry, self.clock)
+        self.registry = registry_of(settings, client, self.clock)
+        self._closed.callback(self.registry.close)
+        managers = Managers(settings, self.registry, self.clock)
         self._closed.callback(managers.close)
         self.service = RemoteService(managers)
 
@@ -48,14 +48,14 @@ class ApiBoot:
             return str(error)
         return ""
 
-    def serve(self, server: ApiServer) -> None:
-        """What it does."""
+    def serve(self, server: ApiServer, *before: Service) -> None:
+        """What it does; what stands before the server is started first and stopped last."""
         self._server = server
-        self._host = Host([server], self.clock)
+        self._host = Host([*before, server], self.clock)
 
     def begin(self, pause: Callable[[float], bool]) -> bool:
         about = {"boot": self.ids.new(), "host": socket.gethostname(), "pid": os.getpid(), "url": self._server.url}
-        self._registry.register(GROUP, self._name, about)
+        self.registry.register(GROUP, self._name, about)
         self._host.start()
         log.info("ready: serves at %s", self._server.url, extra={"api": self._name})
         return True

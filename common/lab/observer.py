@@ -1,10 +1,12 @@
 """Takes pictures of a running system: only reads, and little, as it may look at a busy system many times a second."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 from common.domain.errors import Unavailable
 from common.domain.status import Status
+from common.lab.figures import METRICS, scrape
 from common.lab.names import Names
 from common.lab.picture import Picture, SeenLease, SeenMember, SeenQueue, SeenRegistry, SeenTask, parsed
 from common.lab.task_processes import task_processes
@@ -54,6 +56,7 @@ class Observer:
                 member.name: self._world.said(member.name)[-LOG_LINES:] for member in members if member.role in ROLES
             },
             "registry": self._registered(),
+            "figures": cache(partial(scrape, self._world.registry)),
         }
         if self._world.tap:
             local["traffic"], local["beats"] = self._world.tap.look()
@@ -71,7 +74,8 @@ class Observer:
             leader, epoch = registry.leader("scheduler") or ("", 0)
             agents, schedulers = registry.members("live-agents"), registry.members("live-schedulers")
             managers = registry.members(group_of(TASK_MANAGER)) if self._world.api.url else {}
-            return SeenRegistry(agents, schedulers, leader, epoch, managers)
+            measured = registry.members(METRICS) if self._world.api.url else {}
+            return SeenRegistry(agents, schedulers, leader, epoch, managers, measured)
         except Unavailable:
             return None
 

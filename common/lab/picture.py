@@ -4,12 +4,13 @@ Everything in it is what a person would see with a client: the texts of hashes, 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from common.contracts import Traffic
 from common.domain.messages import Beat
+from common.lab.figures import Figure
 from common.lab.names import Names
 
 Fields = Mapping[str, str]
@@ -102,6 +103,8 @@ class SeenRegistry:
     epoch: int = 0
     managers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Those that answer calls, by their addresses as they are registered."""
+    measured: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Those that tell figures, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,8 @@ class Picture:
     """By agent id: its newest heartbeat."""
     refused: Mapping[str, int] = field(default_factory=dict)
     """How many updates of agents were refused, by the answer they got."""
+    figures: Callable[[], Sequence[Figure]] = tuple
+    """Asks all processes for their figures, where somebody wants to know."""
 
     def task(self, name: str) -> SeenTask:
         """The task that the scenario calls so."""

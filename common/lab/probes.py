@@ -11,7 +11,7 @@ from typing import Any
 
 from common.lab.names import STATUS_TOPIC, Names
 from common.lab.observer import HEAD
-from common.lab.picture import Picture, parsed
+from common.lab.picture import Picture, SeenTask, parsed
 from common.store.keys import Keys
 
 
@@ -322,6 +322,28 @@ def ran_once(*tasks: str) -> Probe:
         return sum(verbs.count("start") == 1 and verbs.count("report") == 1 and verbs[-1] == "report" for verbs in done)
 
     return Probe(see, len(tasks), lambda names: names.redis_cli("LRANGE", names.history(tasks[0]), 0, -1))
+
+
+def sound(*tasks: str) -> Probe:
+    """Each of these has ended, once, and no two attempts of it were under way at once."""
+
+    def see(picture: Picture) -> list[str]:
+        return [name for name in tasks if not _sound(picture.task(name))]
+
+    return Probe(see, [], lambda names: names.redis_cli("LRANGE", names.history(tasks[0]), 0, -1))
+
+
+def _sound(task: SeenTask) -> bool:
+    under_way: int | None = None
+    for entry in task.history:
+        verb, attempt = entry.get("verb"), entry.get("attempt")
+        if verb == "start" and under_way is not None:
+            return False
+        if verb in ("report", "requeue") and under_way not in (None, attempt):
+            return False
+        under_way = attempt if verb == "start" else None if verb in ("report", "requeue") else under_way
+    final = [status for status in task.trail if status in ("SUCCESS", "FAILED", "CANCELLED")]
+    return len(final) == 1 and task.trail[-1] == final[0]
 
 
 def somebody_says(role: str, text: str) -> Probe:

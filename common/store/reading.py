@@ -109,6 +109,24 @@ class TaskReader:
                 pipe.zcard(self.keys.index(status))
             return dict(zip(Status, pipe.execute(), strict=True))
 
+    def next_waits(self) -> float:
+        """For how many seconds the task whose turn is next has been ready; 0 where none is."""
+        with redis_errors():
+            found = self._redis.zrange(self.keys.pending, 0, 0, withscores=True)
+            if not found:
+                return 0.0
+            (task_id, turn), *_ = _pairs(found)
+            priority = self._redis.hget(self.keys.task(task_id), "priority")
+            seconds, micros = self._redis.time()
+        # A task's turn is since when it is ready, less a minute for each step of its priority (ready in prelude.lua).
+        since = turn / 1000 + (int(priority or 4) - 4) * 60
+        return max(0.0, seconds + micros / 1_000_000 - since)
+
+    def given_up(self) -> int:
+        """How many tasks were given up because agents kept being lost with them."""
+        with redis_errors():
+            return int(self._redis.llen(self.keys.dead))
+
     def read_log(self, task_id: str, attempt: int, offset: int = 0, limit: int = 65_536) -> LogPage:
         """Up to `limit` bytes of the attempt's log from byte `offset` on; never half a character at the end.
 

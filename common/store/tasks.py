@@ -23,6 +23,8 @@ from common.store.scripts import Scripts
 from common.transports.redis_client import redis_errors
 
 T = TypeVar("T")
+Witness = Callable[[str, Sequence[Any]], object]
+"""Told of each script that ran on a batch: its name and what it answered, one for each item, as its header says."""
 log = logging.getLogger(__name__)
 
 BATCH = 200
@@ -97,8 +99,11 @@ class TaskStore(TaskReader):
         keys: Keys | None = None,
         limits: Limits | None = None,
         jitter: Callable[[], float] = random.random,
+        witness: Witness | None = None,
     ) -> None:
+        """`witness` is called in the thread that asked, and must return soon."""
         super().__init__(redis, keys)
+        self._witness = witness
         self._scripts = Scripts(redis, self.keys)
         self._limits = limits or Limits()
         self._jitter = jitter
@@ -240,7 +245,7 @@ class TaskStore(TaskReader):
         shared_args = [limits.lost, int(limits.longest_backoff * 1000)]
         items = (self._end(end, _ms(end.seconds) if ungated else "") for end in ends)
         answers = self._batch("report", by, shared_keys, shared_args, items)
-        return [(Answer(answer), Status(status) if status else None) for answer, status in answers]
+        return [(Answer(answer), Status(status) if status else None) for answer, status, *_ in answers]
 
     def requeue(
         self, tasks: Sequence[Task], reason: str, by: str, epoch: int = 0
@@ -418,7 +423,10 @@ class TaskStore(TaskReader):
         for part in _parts(items, BATCH):
             keys = chain(shared_keys, *(own_keys for own_keys, _ in part))
             args = chain(shared_args, *(own_args for _, own_args in part))
-            answers += self._scripts.call(name, by, list(keys), list(args))
+            told = self._scripts.call(name, by, list(keys), list(args))
+            if self._witness:
+                self._witness(name, told)
+            answers += told
         return answers
 
 

@@ -47,8 +47,20 @@ class Api(Flask):
         self.desk.follower.stop()
 
 
-def create_app(service: TaskService, settings: Settings, clock: Clock, ids: Ids, *, ready: Callable[[], str]) -> Api:
-    """The API of that service. `ready` says '', or why this process can't serve now. It starts no thread yet."""
+def create_app(
+    service: TaskService,
+    settings: Settings,
+    clock: Clock,
+    ids: Ids,
+    *,
+    ready: Callable[[], str],
+    more: Sequence[Route] = (),
+) -> Api:
+    """The API of that service, with `more` routes beside its own. It starts no thread yet.
+
+    `ready` says '', or why this process can't serve now.
+    """
+    routes = [*ROUTES, *more]
     access = Access(settings, clock)
     app = Api("dts.api", static_folder=None)
     app.desk = Desk(
@@ -60,10 +72,10 @@ def create_app(service: TaskService, settings: Settings, clock: Clock, ids: Ids,
         threading.BoundedSemaphore(settings.api_threads),
         threading.BoundedSemaphore(settings.api_threads * STREAMS_FOR_THREAD),
         # Made when it is first asked for: it takes longer than all the rest of a start.
-        cache(partial(openapi, ROUTES, tokens=not access.open)),
+        cache(partial(openapi, routes, tokens=not access.open)),
     )
     app.url_map.strict_slashes, app.url_map.merge_slashes = True, False
-    for route in ROUTES:
+    for route in routes:
         _add(app, route, access, settings)
     keep_manners(app, access, ids, frozenset(settings.api_origins))
     answer_errors(app)

@@ -12,7 +12,7 @@ from tests.scenarios.listening import Listener, player
 LESSONS = [number for number, spec in load_stages().items() if spec.scenario]
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", LESSONS)
 def test_every_claim_holds_and_every_gap_gapes(number: str, profile: str) -> None:
     spec = load_stages()[number]

@@ -7,7 +7,7 @@
 --       budget ('retries': this failure uses one up; 'lost': the agent's fault; 'none': handed back; '': final),
 --       jitter from 0 to 1, log offset, log text, proof of its processes' end as JSON or '',
 --       how many ms it ran where agents start without asking (its start is then noted with its end), else ''
--- Returns per task {answer, status}: OK; SAME: this attempt was reported before; STALE_ATTEMPT; FENCED: another
+-- Returns per task {answer, status, and where that is final now, when the task was due or made}: OK; SAME: this attempt was reported before; STALE_ATTEMPT; FENCED: another
 -- boot's attempt; STALE_STATE; TERMINAL; NOT_FOUND.
 local FIELDS = 16
 local answers = {}
@@ -51,7 +51,7 @@ end
 
 local function read(task)
   local names = { 'status', 'attempt', 'agent', 'boot', 'reported', 'failures', 'lost', 'retries', 'retryDelay',
-    'cancelRequested', 'maxRetryDelay', 'backoff' }
+    'cancelRequested', 'maxRetryDelay', 'backoff', 'createdAt', 'dueAt' }
   local values = fields(task, unpack(names))
   local found = {}
   for i, name in ipairs(names) do
@@ -112,7 +112,7 @@ local function report(task, history, log, held, at)
     give_up(KEYS[11], id, lost)
   end
   redis.call('RPUSH', history, entry('report', 'RUNNING', after, attempt, detail))
-  return { 'OK', after }
+  return { 'OK', after, final[after] and (found.dueAt or found.createdAt) or '' }
 end
 
 for at = 5, #ARGV, FIELDS do

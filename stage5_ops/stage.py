@@ -1,0 +1,66 @@
+"""Stage 5 as `dts up 5` runs it: Redis, agents, schedulers, task-managers, task-apis; with `real` also the others."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from common.lab.stages import KAFKA, REDIS, MemberSpec, Sizes, StageSpec, zookeepers
+from stage1_mvp.tether import Tether, fenced
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from common.lab.scenario import Scenario
+    from common.running import Boot
+    from common.settings import Settings
+
+AGENTS, SCHEDULERS, MANAGERS, APIS = 3, 2, 2, 1
+
+
+def _members(sizes: Sizes) -> Sequence[MemberSpec]:
+    return [
+        REDIS,
+        *zookeepers(sizes),
+        KAFKA,
+        *_roles("manager", sizes.managers or MANAGERS),
+        *_roles("scheduler", sizes.schedulers or SCHEDULERS),
+        *_roles("agent", sizes.agents or AGENTS),
+        *_roles("api", sizes.apis or APIS),
+    ]
+
+
+def _roles(role: str, count: int) -> list[MemberSpec]:
+    names = [f"{role}-{number + 1}" for number in range(count)]
+    commands = [[sys.executable, "-m", "stage5_ops", role, "--id", name] for name in names]
+    # Behind its fence from the start: a process that first becomes the fence would load everything twice.
+    commands = [fenced(command) if role == "agent" else command for command in commands]
+    return [MemberSpec(name, role, tuple(command)) for name, command in zip(names, commands, strict=True)]
+
+
+def _scenario() -> "Scenario":
+    from stage5_ops.scenario import SCENARIO
+
+    return SCENARIO
+
+
+def _boot(role: str, settings: "Settings", client: "Callable[..., Redis]") -> "Boot":
+    from common.running import Signals
+    from stage5_ops.__main__ import compose_agent, compose_api, compose_manager, compose_scheduler
+
+    roles: Mapping[str, Callable[[], Boot]] = {
+        "agent": lambda: compose_agent(settings, client, Signals(), Tether()),
+        "scheduler": lambda: compose_scheduler(settings, client),
+        "manager": lambda: compose_manager(settings, client),
+        "api": lambda: compose_api(settings, client),
+    }
+    return roles[role]()
+
+
+STAGE = StageSpec(
+    5,
+    "figures of every role, and a console",
+    _members,
+    _scenario,
+    _boot,
+    secrets=("DTS_RPC_SECRET", "DTS_API_TOKEN"),
+)
