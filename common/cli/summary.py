@@ -29,12 +29,13 @@ def _parts(
     yield Text(phrases("demo.holds", number=spec.number), style="bold")
     yield _list(("✓", "green", texts(f"ledger.{name}"), "") for name in scenario.ledger.holds)
     yield Text()
-    yield Text(phrases("demo.lacks", number=spec.number), style="bold")
-    yield _list(
-        ("○", "magenta", texts(f"ledger.{name}"), phrases("demo.brought_by", stage=stage))
-        for name, stage in scenario.ledger.lacks.items()
-    )
-    yield Text()
+    if scenario.ledger.lacks:
+        yield Text(phrases("demo.lacks", number=spec.number), style="bold")
+        yield _list(
+            ("○", "magenta", texts(f"ledger.{name}"), phrases("demo.brought_by", stage=stage))
+            for name, stage in scenario.ledger.lacks.items()
+        )
+        yield Text()
     yield Text(phrases("demo.next"), style="bold")
     for command in scenario.next_commands:
         yield Text(f"  {command}", overflow="fold")

@@ -14,6 +14,9 @@ from common.lab.observer import HEAD
 from common.lab.picture import Picture, SeenTask, parsed
 from common.store.keys import Keys
 
+FEW = 5
+"""Tasks of which each may have a command of its own, where a person is shown how to look."""
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -181,8 +184,17 @@ def all_ended(status: str, *tasks: str) -> Probe:
     return Probe(
         lambda picture: sum(picture.task(task).status == status for task in tasks),
         len(tasks),
-        lambda names: " ; ".join(names.redis_cli("HGET", names.task(task), "status") for task in tasks),
+        lambda names: _each(names, tasks, "status"),
     )
+
+
+def _each(names: Names, tasks: Sequence[str], field: str) -> str:
+    """The command that shows this field of each; of many, how often it has which text."""
+    if len(tasks) <= FEW:
+        return " ; ".join(names.redis_cli("HGET", names.task(task), field) for task in tasks)
+    ids = " ".join(names.id(task) for task in tasks)
+    one = names.redis_cli("HGET", "KEY", field).replace("KEY", f'"{names.keys.task_prefix}$id"')
+    return f"for id in {ids}; do {one}; done | sort | uniq -c"
 
 
 def explained(task: str) -> Probe:

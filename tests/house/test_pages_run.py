@@ -24,6 +24,7 @@ from tests.house.shell import Shell, Typed, excerpts_on, typed_on
         "stage2_zk/README.md",
         "stage3_kafka/README.md",
         "stage4_api/README.md",
+        "stage5_ops/README.md",
     ],
 )
 def test_what_a_page_tells_to_type_prints_what_it_says(
@@ -62,7 +63,7 @@ def _check(shell: Shell, typed: Typed) -> None:
             seen = shell.run(typed.command)
             return typed.fits(seen)
 
-        until(looks_right, within=20, every=0.1, what=f"{typed.command!r} to print {typed.printed!r}")
+        until(looks_right, within=60, every=0.1, what=f"{typed.command!r} to print {typed.printed!r}")
     assert typed.fits(seen), f"$ {typed.command}\n--- the page says\n{typed.printed}\n--- it printed\n{seen}"
 
 
