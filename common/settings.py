@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError
 
 from common.domain.errors import BadSetting
+from common.transports.redis_address import behind_sentinels, completed
 
 PREFIX = "DTS_"
 
@@ -23,7 +24,18 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    redis_url: str = Field("", description="the Redis that holds the truth, like redis://127.0.0.1:6379/0")
+    redis_url: str = Field(
+        "",
+        description="the Redis that holds the truth, like redis://127.0.0.1:6379/0; behind Sentinels like "
+        "redis+sentinel://host1:26379,host2:26379,host3:26379/mymaster/0",
+    )
+    redis_replicas: int | None = Field(
+        None,
+        ge=0,
+        le=10,
+        description="how many replicas must have a change before it counts as made; "
+        "where unset 1 if Redis is durable and behind Sentinels, else 0",
+    )
     namespace: str = Field("", pattern=r"^[^\s*?\[\]]{0,64}$", description="stands before all Redis keys")
     durability: Literal["fast", "durable"] = Field(
         "fast", description="durable refuses a Redis without an append-only file"
@@ -142,9 +154,20 @@ class Settings(BaseModel):
                 values[name] = _parsed(name, text)
         values |= {name: value for name, value in overrides.items() if value is not None}
         try:
-            return cls(**values)
+            settings = cls(**values)
         except ValidationError as error:
             raise BadSetting("; ".join(_sentence(detail["loc"], detail["msg"]) for detail in error.errors())) from None
+        return _with_whole_url(settings)
+
+
+def _with_whole_url(settings: Settings) -> Settings:
+    """With all that is said of Redis in its url."""
+    url, replicas = settings.redis_url, settings.redis_replicas
+    if replicas is None:
+        replicas = int(settings.durability == "durable" and behind_sentinels(url))
+    if not (url and replicas):
+        return settings
+    return settings.model_copy(update={"redis_url": completed(url, {"replicas": replicas})})
 
 
 def _lookup(environ: Mapping[str, str], name: str) -> str | None:

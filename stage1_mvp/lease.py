@@ -137,13 +137,15 @@ class LeaseKeeper(Service):
         return taken
 
     def _look_at_server(self) -> None:
-        """Say whether Redis was started anew since we last looked."""
+        """Say whether another process of Redis answers than when we last looked."""
         try:
             server = self._leases.server()
         except Unavailable:
             return
         if self._server and server != self._server:
-            log.warning("Redis was started anew: what it was told last, or all of it, may be lost")
+            log.warning(
+                "Redis was started anew, or a replica took over: what it was told last, or all of it, may be lost"
+            )
         self._server = server
 
     def _hold_from(self, sent: float) -> None:

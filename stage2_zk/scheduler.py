@@ -12,7 +12,7 @@ log = logging.getLogger("dts.scheduler")
 
 OFFICE = "scheduler"
 NOTICE_WITHIN = 0.05
-"""Seconds within which a leader stops that the store has refused."""
+"""Seconds within which a leader stops that must not go on."""
 
 
 class Scheduler:
@@ -48,6 +48,4 @@ class Scheduler:
         # All loops at once, for another may lead already; then what they hold open is closed.
         host.abandon()
         host.stop()
-        log.info(
-            "stepped down: %s", "a newer term has begun" if tenure.over.is_set() else "the term is over", extra=said
-        )
+        log.info("stepped down: %s", tenure.why or "the term is over", extra=said)

@@ -17,8 +17,10 @@ from common.registries.choose import registry_of
 from common.service import Host, Service
 from common.settings import Settings
 from common.store.keys import Keys
+from common.store.leases import Leases
 from common.store.tasks import Limits, TaskStore, Witness
 from common.strategies.lookup import check_strategy, load_strategies
+from stage2_zk.scans.replaced import Replaced
 from stage2_zk.scheduler import Scheduler
 from stage2_zk.tenure import Tenure
 
@@ -62,7 +64,12 @@ class SchedulerBoot:
 
     def serve(self, duties: Callable[[Tenure], Sequence[Service]], always: Sequence[Service] = ()) -> None:
         """`duties` makes what is done in one term; `always` is done whoever leads."""
-        self._scheduler = Scheduler(self.registry, self._settings.scheduler, duties, self.clock)
+        leases = Leases(self.connected(), self.keys)
+
+        def all_duties(tenure: Tenure) -> Sequence[Service]:
+            return [Replaced(leases, tenure), *duties(tenure)]
+
+        self._scheduler = Scheduler(self.registry, self._settings.scheduler, all_duties, self.clock)
         self._host = Host(always, self.clock)
 
     def begin(self, pause: Callable[[float], bool]) -> bool:

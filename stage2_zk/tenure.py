@@ -12,9 +12,15 @@ class Tenure:
     def __init__(self, scheduler: str, epoch: int) -> None:
         self.by, self.epoch = scheduler, epoch
         self.over = threading.Event()
-        """Set once the store has seen a newer term: whoever acts in this one is refused, and must stop."""
+        """Set where the store has seen a newer term, and whoever acts in this one is refused; or where it must end."""
+        self.why = ""
 
     def heed(self, answers: Iterable[Answer]) -> None:
         """Note what the store answered to a command of this term."""
         if Answer.FENCED in answers:
-            self.over.set()
+            self.end("a newer term has begun")
+
+    def end(self, why: str) -> None:
+        """Have the leader step down; called more than once, the first reason stays."""
+        self.why = self.why or why
+        self.over.set()

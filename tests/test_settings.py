@@ -108,3 +108,21 @@ def test_a_wrong_value_does_not_tell_a_secret() -> None:
     with pytest.raises(BadSetting) as told:
         Settings.load({"DTS_REDIS_URL": "redis://:secret@h/0", "DTS_SLOTS": "secret"})
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [
+        ({"REDIS_URL": "redis://h/0", "DURABILITY": "durable"}, "redis://h/0"),
+        ({"REDIS_URL": "redis+sentinel://h/s"}, "redis+sentinel://h/s"),
+        ({"REDIS_URL": "redis+sentinel://h/s", "DURABILITY": "durable"}, "redis+sentinel://h/s?replicas=1"),
+        ({"REDIS_URL": "redis+sentinel://h/s", "REDIS_REPLICAS": "2"}, "redis+sentinel://h/s?replicas=2"),
+        ({"REDIS_URL": "redis://h/0?db=1", "REDIS_REPLICAS": "1"}, "redis://h/0?db=1&replicas=1"),
+        (
+            {"REDIS_URL": "rediss+sentinel://h/s", "DURABILITY": "durable", "REDIS_REPLICAS": "0"},
+            "rediss+sentinel://h/s",
+        ),
+    ],
+)
+def test_how_many_replicas_must_have_a_change_becomes_part_of_the_url(environ: dict[str, str], url: str) -> None:
+    assert load(**environ).redis_url == url

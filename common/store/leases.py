@@ -32,7 +32,7 @@ class Leases:
         self._ask("release", agent, [boot])
 
     def server(self) -> str:
-        """Which process of Redis keeps the leases: it is another one after each start of it; '' where it can't tell."""
+        """Which process of Redis answers: another one after each start and each failover; '' where it can't tell."""
         try:
             with redis_errors():
                 return str(self._redis.info("server").get("run_id", ""))

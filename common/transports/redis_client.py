@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from redis import Redis, exceptions
@@ -10,6 +10,8 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from common.domain.errors import BadSetting, CorruptTask, Unanswered, Unavailable, UnfitServer, Unready
+from common.transports import redis_sentinel
+from common.transports.redis_copies import Client, copies_in
 
 T = TypeVar("T")
 
@@ -28,26 +30,38 @@ CLIENT_OPTIONS: dict[str, Any] = {
 """What the store expects of any client, a fake one too."""
 
 
-def connect(url: str, *, blocking: bool = False, repeats: int = 2, answer_within: float = ANSWER_WITHIN) -> Redis:
+def connect(url: str, *, blocking: bool = False, repeats: int = 2, answer_within: float = ANSWER_WITHIN) -> Client:
     """A client for `url`; nothing is sent yet. Safe to share between threads.
 
     The ordinary client repeats a command whose connection broke up to `repeats` times, so it is for reads
     and for idempotent scripts. A `blocking` one never repeats: it is for commands that take something away,
     whose repeat would lose what the first one took. No try takes longer than `answer_within` seconds and,
-    of a blocking one, LONGEST_BLOCK more. Raises BadSetting where the url is no Redis url.
+    of a blocking one, LONGEST_BLOCK more. Behind Sentinels it finds whichever server is the master.
+    Raises BadSetting where the url is no Redis url.
     """
     retry = _HonestRetry(ExponentialBackoff(cap=0.2, base=0.02), 0 if blocking else repeats)
     timeout = answer_within + (LONGEST_BLOCK if blocking else 0)
+    options = {"retry": retry, "socket_timeout": timeout, "socket_connect_timeout": answer_within, **CLIENT_OPTIONS}
     try:
-        if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-            raise ValueError("one looks like redis://127.0.0.1:6379/0")
-        client: Redis = Redis.from_url(
-            url, retry=retry, socket_timeout=timeout, socket_connect_timeout=answer_within, **CLIENT_OPTIONS
-        )
+        plain, copies = copies_in(url)
+        client = _client(plain, options)
     except ValueError as error:
         # The url itself is not told: it may hold a password.
         raise BadSetting(f"not a Redis url: {error}") from None
+    client.copies, client.copied_within = copies, answer_within / 2
     return client
+
+
+def _client(url: str, options: dict[str, Any]) -> Client:
+    """Raises ValueError."""
+    scheme = urlsplit(url).scheme
+    if scheme in redis_sentinel.SCHEMES:
+        return cast(Client, Client.from_pool(redis_sentinel.pool_of(url, options)))
+    if scheme not in ("redis", "rediss", "unix"):
+        raise ValueError(
+            "one looks like redis://127.0.0.1:6379/0, or redis+sentinel://host1:26379,host2:26379/mymaster"
+        )
+    return cast(Client, Client.from_url(url, **options))
 
 
 # Nothing was done: it was not sent, or the server answered that it can't now.
@@ -136,10 +150,11 @@ def refuse_unfit(client: Redis, durability: str) -> None:
     """Raise UnfitServer where this server would lose tasks by its own settings.
 
     An eviction policy other than noeviction drops keys when memory is short. With durability "durable"
-    the append-only file must be on too: without it a power cut takes the newest writes.
+    the append-only file must be on too: without it a power cut takes the newest writes. Behind Sentinels it must
+    then also take nothing without a replica: one that is cut off, and replaced, would go on taking.
     """
     with redis_errors():
-        memory, persistence = client.info("memory"), client.info("persistence")
+        memory, persistence, copying = client.info("memory"), client.info("persistence"), client.info("replication")
     policy = memory.get("maxmemory_policy", "unknown")
     if policy != "noeviction":
         raise UnfitServer(
@@ -150,4 +165,11 @@ def refuse_unfit(client: Redis, durability: str) -> None:
         raise UnfitServer(
             "durability is 'durable', but this Redis keeps no append-only file; "
             "set appendonly yes and appendfsync always, or DTS_DURABILITY=fast"
+        )
+    replaced = isinstance(client.connection_pool, redis_sentinel.MasterPool)
+    # It is told only where at least one is demanded.
+    if durability == "durable" and replaced and "min_slaves_good_slaves" not in copying:
+        raise UnfitServer(
+            "durability is 'durable', but this Redis takes writes without a replica, which a failover would lose; "
+            "set min-replicas-to-write 1 and min-replicas-max-lag 10 on all servers, or DTS_DURABILITY=fast"
         )

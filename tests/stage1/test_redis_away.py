@@ -73,7 +73,7 @@ def test_away_for_less_than_the_lease_a_running_task_ends_once(
 
     tasks = desk.succeeded(short, long)
     assert [task.attempt for task in tasks] == [1, 1]
-    agent.says("Redis was started anew: what it was told last, or all of it, may be lost")
+    agent.says("Redis was started anew, or a replica took over: what it was told last, or all of it, may be lost")
     assert sorted(journal.starts()) == sorted([short, long])
     journal.check()
     desk.works()
