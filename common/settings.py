@@ -6,10 +6,12 @@ Nothing is read at import; a process loads its settings once, at its start.
 
 import json
 import os
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError
 
@@ -142,6 +144,9 @@ class Settings(BaseModel):
         "", description="how Prometheus reaches that, like agent-1.internal:9464; as it listens where unset"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
+    log_format: Literal["text", "json"] | None = Field(
+        None, description="text for people, json for programs; unset it is text up to stage 4, from then on what suits"
+    )
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":
@@ -168,6 +173,13 @@ def _with_whole_url(settings: Settings) -> Settings:
     if not (url and replicas):
         return settings
     return settings.model_copy(update={"redis_url": completed(url, {"replicas": replicas})})
+
+    def secrets(self) -> list[str]:
+        """What of it nobody may see: what is not shown, and passwords within urls."""
+        texts = {name: str(getattr(self, name)) for name in type(self).model_fields}
+        hidden = [texts[name] for name, field in type(self).model_fields.items() if not field.repr]
+        passwords = [found[1] for text in texts.values() for found in re.finditer(r"://[^\s/:@]*:([^\s/@]+)@", text)]
+        return [secret for secret in [*hidden, *passwords, *map(unquote, passwords)] if secret]
 
 
 def _lookup(environ: Mapping[str, str], name: str) -> str | None:

@@ -26,7 +26,7 @@ class Boot:
         self._own.enclosures.open()
         self._own.workplace.open(self._own.enclosures.bases)
         self.host.start()
-        log.info("ready: %s", self._ready, extra={"agent": self._own.agent})
+        log.info("ready: %s", self._ready, extra={"agent": self._own.agent, "boot": self._own.boot})
         return True
 
     def end(self) -> None:

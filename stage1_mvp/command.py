@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import IO, Any
 
 import click
 from redis import Redis
 
-from common import running
+from common import logs, running
 from common.domain.errors import DtsError
 from common.executors.context import ExecutorContext
 from common.executors.lookup import load_executors
@@ -35,6 +35,16 @@ _OPTIONS = (
 )
 
 
+class Stopped(click.ClickException):
+    """Why a process can't go on: the last thing that it says, in the form of all that it has said."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        if logs.in_json():
+            log.critical("%s", self.message)
+        else:
+            super().show(file)
+
+
 def agent_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of an agent, for the command that is one."""
     for option in reversed(_OPTIONS):
@@ -42,15 +52,19 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def be_agent(run: Run, *, fence: bool, **flags: Any) -> None:
-    """Be an agent until `run` returns; raises ClickException with what stands in the way."""
+def be_agent(run: Run, *, fence: bool, log_form: logs.Format = "text", **flags: Any) -> None:
+    """Be an agent until `run` returns; raises ClickException with what stands in the way.
+
+    `log_form` is how it logs where the settings do not say.
+    """
     try:
         settings = Settings.load(**flags)
         # What is wrong with them is said now, not when Redis can be reached at last.
         running.check_redis(settings)
         load_executors(settings.executors, ExecutorContext(settings.home))
-        tether = tie() if fence else Tether()
-        signals = running.start(settings, log)
+        json = logs.form_of(settings.log_format, log_form) == "json"
+        tether = tie(json=json) if fence else Tether()
+        signals = running.start(settings, log, "agent", log_form=log_form)
         run(settings, partial(connect, settings.redis_url), signals, tether)
     except DtsError as error:
-        raise click.ClickException(str(error)) from error
+        raise Stopped(str(error)) from error

@@ -8,7 +8,9 @@ with all that it runs (RELIABILITY, "Leases").
 
 It stays small because it imports next to nothing, and is run as a script of its own:
 
-    python -I -S stage1_mvp/fence.py COMMAND…      COMMAND finds its end of the line in $DTS_FENCE
+    python -I -S stage1_mvp/fence.py [--json] COMMAND…      COMMAND finds its end of the line in $DTS_FENCE
+
+What it says is in the form of the agent's own lines, in JSON with --json or DTS_LOG_FORMAT=json.
 """
 
 import ctypes
@@ -170,10 +172,23 @@ def _reap_all() -> None:
 def say(text: str) -> None:
     """One line on stderr, in the form of the agent's own."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
-    sys.stderr.write(f"{stamp} WARNING dts.fence {text}\n")
+    line = f"{stamp} WARNING dts.fence {text}"
+    if (os.environ.get("DTS_LOG_FORMAT") or ("json" if "--json" in sys.argv[1:2] else "")) == "json":
+        said = {"time": stamp, "level": "warning", "logger": "dts.fence", "event": text, "role": "agent"}
+        named = {**said, "member": _member(sys.argv), "host": socket.gethostname()}
+        # Nothing here needs to be escaped, and a module that could do it would be one more to load.
+        line = "{" + ",".join(f'"{name}":"{value}"' for name, value in named.items()) + f',"pid":{os.getpid()}' + "}"
+    sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def _member(command: list[str]) -> str:
+    """The agent's id as its command or its environment has it; '' where it is none."""
+    given = command[command.index("--id") + 1 :][:1] if "--id" in command else []
+    name = given[0] if given else os.environ.get("DTS_AGENT", "")
+    return name if all(c.isascii() and (c.isalnum() or c in "._-") for c in name) else ""
 
 
 if __name__ == "__main__":
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    sys.exit(Fence(sys.argv[1:]).run())
+    sys.exit(Fence(sys.argv[2:] if sys.argv[1:2] == ["--json"] else sys.argv[1:]).run())

@@ -9,6 +9,7 @@ from common.domain.ids import Ids
 from common.domain.status import Answer
 from common.domain.task import Submission
 from common.failpoints import failpoint
+from common.logs import steps
 from common.service import Service
 from common.store.tasks import TaskStore
 
@@ -64,6 +65,7 @@ class Intake(Service):
         failpoint("C1")
         answers = self._store.submit(submissions, f"{self._agent}/intake", self._ids)
         failpoint("C2")
+        steps(log, "pushed by hand, submitted", [(one.answer, one.task_id, 0) for one in answers])
         full = []
         for message, submitted in zip(messages, answers, strict=True):
             if submitted.answer is Answer.CONFLICT:

@@ -11,8 +11,9 @@ from common.contracts import Report
 from common.domain.errors import Unavailable
 from common.domain.reports import Finished, Granted, LogChunk
 from common.domain.result import Result
-from common.domain.status import Answer
+from common.domain.status import Answer, Status
 from common.failpoints import failpoint
+from common.logs import steps
 from common.service import Service
 from common.store.tasks import TaskStore
 from stage1_mvp.runs import Run, Runs
@@ -141,7 +142,9 @@ class StoreReport:
         self._store.log(chunks, self._agent)
 
     def finished(self, ends: Sequence[Finished]) -> None:
-        for end, (answer, status) in zip(ends, self._store.report(ends, self._agent), strict=True):
+        answers = self._store.report(ends, self._agent)
+        steps(log, "reported", stored(ends, answers))
+        for end, (answer, status) in zip(ends, answers, strict=True):
             if answer not in (Answer.OK, Answer.SAME):
                 # The task went on without us, and what we saw of it no longer counts.
                 log.warning(
@@ -150,6 +153,19 @@ class StoreReport:
                     status,
                     extra={"task_id": end.task.task_id, "attempt": end.task.attempt},
                 )
+
+
+def stored(ends: Iterable[Finished], answers: Iterable[tuple[Answer, Status | None]]) -> list[tuple[str, str, int]]:
+    """What became of the ends that the store took, for logs.steps: as they were told, or to be run again."""
+    return [
+        (end.result.status if status == end.result.status else f"{end.result.status}, now {status}", *_of(end))
+        for end, (answer, status) in zip(ends, answers, strict=True)
+        if answer is Answer.OK
+    ]
+
+
+def _of(end: Finished) -> tuple[str, int]:
+    return end.task.task_id, end.task.attempt
 
 
 def _portions(items: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:

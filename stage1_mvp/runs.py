@@ -1,5 +1,6 @@
 """What an agent holds: each attempt from the moment it was granted until its end is stored."""
 
+import logging
 import threading
 import time
 from collections.abc import Iterable
@@ -9,6 +10,8 @@ from common.domain.result import Reason, Result
 from common.domain.task import Task
 from common.executors.cancel import CancelToken
 from common.executors.output import TaskOutput
+
+log = logging.getLogger("dts.agent")
 
 GATHER_WITHIN = 0.001
 """Seconds that a busy agent's free slot waits for others to be filled with it."""
@@ -100,6 +103,8 @@ class Runs:
         """Ask what runs of one task to end, or only that attempt of it; what has ended is left alone."""
         for run in self.running():
             if run.task.task_id == task_id and attempt in (None, run.task.attempt):
+                if not run.cancelled.is_set():
+                    log.info("cancelled: it is ended", extra={"task_id": task_id, "attempt": run.task.attempt})
                 run.cancelled.set(Reason.CANCELLED)
 
     def end_all(self, reason: Reason) -> None:

@@ -19,6 +19,7 @@ from pydantic_core import to_json
 from common.contracts import Report
 from common.domain.errors import BadMessage
 from common.domain.reports import Finished, finished_of, record_of
+from common.logs import about
 
 log = logging.getLogger("dts.spool")
 
@@ -102,7 +103,8 @@ class Spool:
                 report.finished(ends)
                 path.unlink(missing_ok=True)
             if ends:
-                log.warning("%d ends that an earlier boot could not report are reported now", len(ends))
+                known = about((end.task.task_id, end.task.attempt) for end in ends)
+                log.warning("%d ends that an earlier boot could not report are reported now", len(ends), extra=known)
 
     def _left(self) -> list[Path]:
         try:

@@ -57,16 +57,16 @@ class Tether:
         self._cut()
 
 
-def tie() -> Tether:
-    """The tether of this process; where it has no fence yet, it becomes one that starts it again."""
+def tie(*, json: bool = False) -> Tether:
+    """The tether of this process; where it has no fence yet, it becomes one that starts it again. `json` as below."""
     number = os.environ.pop(SETTING, None)
     if number is not None:
         return Tether(socket.socket(fileno=int(number)))
     if not sys.platform.startswith("linux"):
         return Tether()
-    return os.execv(sys.executable, fenced([sys.executable, *sys.orig_argv[1:]]))  # noqa: S606
+    return os.execv(sys.executable, fenced([sys.executable, *sys.orig_argv[1:]], json=json))  # noqa: S606
 
 
-def fenced(command: list[str]) -> list[str]:
-    """The command that runs `command` behind a fence."""
-    return [sys.executable, "-I", "-S", str(Path(fence.__file__)), *command]
+def fenced(command: list[str], *, json: bool = False) -> list[str]:
+    """The command that runs `command` behind a fence, which says what it says in JSON, where no setting says how."""
+    return [sys.executable, "-I", "-S", str(Path(fence.__file__)), *(["--json"] if json else []), *command]

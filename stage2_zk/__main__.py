@@ -25,7 +25,7 @@ from common.transports.redis_dispatch import RedisDispatches
 from common.transports.redis_list import RedisListQueue
 from stage1_mvp.agent import Agent
 from stage1_mvp.boot import Boot
-from stage1_mvp.command import agent_options, be_agent
+from stage1_mvp.command import Stopped, agent_options, be_agent
 from stage1_mvp.control import Control
 from stage1_mvp.equipment import Equipment
 from stage1_mvp.inherit import Inherit
@@ -179,10 +179,10 @@ def scheduler(**flags: Any) -> None:
     try:
         settings = Settings.load(**flags)
         running.check_redis(settings)
-        signals = running.start(settings, log)
+        signals = running.start(settings, log, "scheduler")
         running.run(lambda: compose_scheduler(settings, partial(connect, settings.redis_url)), signals)
     except DtsError as error:
-        raise click.ClickException(str(error)) from error
+        raise Stopped(str(error)) from error
     log.info("stopped", extra={"scheduler": settings.scheduler})
 
 

@@ -1,7 +1,7 @@
 """Assigner: gives ready tasks to agents. Mark first, then tell: SCHEDULED in the store is what can't be lost."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ from common.clock import Clock
 from common.contracts import Dispatches
 from common.domain.messages import Dispatch
 from common.failpoints import failpoint
+from common.logs import about
 from common.service import Service
 from common.store.tasks import Attempt, TaskStore, Waiting
 from stage2_zk.choices import Choices
@@ -89,6 +90,7 @@ class Assigner(Service):
             for one, (answer, attempt) in zip(chosen, answers, strict=True)
             if answer.done
         ]
+        self._say(logging.DEBUG, "assigned", self._untold)
         self._tell()
         return 0
 
@@ -111,7 +113,14 @@ class Assigner(Service):
             ]
         )
         failpoint("C6")
+        for agent, theirs in groupby(given, key=lambda one: one.agent):
+            self._say(logging.INFO, "dispatched", theirs, agent=agent)
         self._untold = []
         failpoint("C7")
         attempts = [Attempt(one.task_id, one.attempt) for one in given]
         self._tenure.heed(self._store.dispatched(attempts, self._tenure.by, self._tenure.epoch))
+
+    def _say(self, level: int, what: str, given: Iterable[Given], **more: str) -> None:
+        if log.isEnabledFor(level):
+            told = ((one.task_id, one.attempt) for one in given)
+            log.log(level, what, extra=about(told, epoch=self._tenure.epoch, **more))

@@ -25,7 +25,7 @@ from common.transports.redis_client import connect
 from common.transports.redis_list import RedisListQueue
 from stage1_mvp.agent import Agent
 from stage1_mvp.boot import Boot
-from stage1_mvp.command import agent_options, be_agent
+from stage1_mvp.command import Stopped, agent_options, be_agent
 from stage1_mvp.equipment import Equipment
 from stage1_mvp.inherit import Inherit
 from stage1_mvp.intake import Intake, decode, encode
@@ -192,10 +192,10 @@ def _be(who: str, compose: Callable[[Settings, Callable[..., Redis]], running.Bo
     try:
         settings = Settings.load(**flags)
         running.check_redis(settings)
-        signals = running.start(settings, log)
+        signals = running.start(settings, log, who)
         running.run(lambda: compose(settings, partial(connect, settings.redis_url)), signals)
     except DtsError as error:
-        raise click.ClickException(str(error)) from error
+        raise Stopped(str(error)) from error
     log.info("stopped: %s", who)
 
 

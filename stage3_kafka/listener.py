@@ -7,6 +7,7 @@ from common.contracts import Inlet, Report
 from common.domain.messages import Cancel, Dispatch, Drain, Order
 from common.domain.reports import Held
 from common.failpoints import failpoint
+from common.logs import about
 from common.service import Service
 from stage1_mvp.runs import Runs
 from stage2_zk.told import Told
@@ -56,13 +57,15 @@ class Listener(Service):
         """Return what was not started. Called while the agent stops, and it takes nothing any more."""
         left = self._told.drop()
         if left:
-            log.info("handing back %d tasks that were not started", len(left))
+            log.info("handing back %d tasks that were not started", len(left), extra=about(left))
             self._report.returned([Held(*attempt, self._agent, self._boot) for attempt in left])
 
     def _heed(self, order: Order) -> None:
         match order:
             case Dispatch():
                 self.draining.clear()
+                if log.isEnabledFor(logging.DEBUG):
+                    log.debug("told of", extra=about(order.tasks))
                 if len(self._told) < BOUND:
                     self._told.note(order.tasks)
             case Cancel():

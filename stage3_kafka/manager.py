@@ -11,8 +11,10 @@ from common.domain.messages import LogUpdate, Returned, Started, StatusUpdate
 from common.domain.reports import Finished, Granted
 from common.domain.status import Answer
 from common.failpoints import failpoint
+from common.logs import steps
 from common.service import Service
 from common.store.tasks import TaskStore
+from stage1_mvp.reporter import stored
 
 log = logging.getLogger("dts.manager")
 
@@ -85,12 +87,17 @@ class Manager(Service):
         returned = [one.task for one in told if isinstance(one, Returned)]
         refused: Counter[Answer] = Counter()
         if begun:
-            self._count(refused, [task for task, _ in begun], self._store.begun(begun, self._by))
+            tasks, said = [task for task, _ in begun], self._store.begun(begun, self._by)
+            self._count(refused, tasks, said)
+            taken = zip(tasks, said, strict=True)
+            steps(log, "applied", [("RUNNING", *_of(task)) for task, answer in taken if answer is Answer.OK])
         if ends:
             answers = self._store.report(ends, self._by, ungated=not self._gated)
             self._count(refused, [end.task for end in ends], [answer for answer, _ in answers])
+            steps(log, "applied", stored(ends, answers))
         if returned:
-            self._store.hand_back(returned, self._by)
+            back = self._store.hand_back(returned, self._by)
+            steps(log, "handed back", [(f"now {status}", *_of(task)) for task, answer, status in back if answer.done])
         # Last: who reads this may take for lost what is held no more and not applied.
         self._store.applied({one.agent: (one.boot, one.number) for one in updates}, refused)
 
@@ -107,6 +114,10 @@ class Manager(Service):
                     answer,
                     extra={"task_id": task.task_id, "attempt": task.attempt},
                 )
+
+
+def _of(task: Granted) -> tuple[str, int]:
+    return task.task_id, task.attempt
 
 
 class LogWriter(Service):

@@ -4,6 +4,7 @@ Both sides of each call stand here, one beside the other: `methods` is the manag
 those of who asks.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -12,11 +13,14 @@ from common.domain.query import Query
 from common.domain.status import Answer, Status
 from common.domain.task import Submission
 from common.failpoints import failpoint
+from common.logs import steps
 from common.rpc.caller import Caller
 from common.rpc.server import Methods
 from common.store.reading import LogPage
 from common.store.tasks import Attempt, Submitted, TaskStore
 from stage4_api.task_service import Document, Listed, Standing, TaskService
+
+log = logging.getLogger("dts.manager")
 
 Said = Mapping[str, Any]
 """The arguments of a call."""
@@ -49,17 +53,39 @@ def methods(service: TaskService, store: TaskStore) -> Methods:
     }
     done: Methods = {
         "submit": lambda said: [
-            [one.task_id, one.answer] for one in service.submit([_submission(one) for one in said["tasks"]], said["by"])
+            [one.task_id, one.answer]
+            for one in _noted_new(said, service.submit([_submission(one) for one in said["tasks"]], said["by"]))
         ],
-        "cancel": lambda said: service.cancel(_ids(said), said["by"]),
-        "retry": lambda said: service.retry(_ids(said), said["by"]),
+        "cancel": lambda said: _noted("cancelled", said, service.cancel(_ids(said), said["by"])),
+        "retry": lambda said: _noted("retried", said, service.retry(_ids(said), said["by"])),
         "drain": lambda said: service.drain(said["agent"], said["by"]),
         "resume": lambda said: service.resume(said["agent"], said["by"]),
-        "start": lambda said: store.grants(
-            [Attempt(task_id, attempt) for task_id, attempt in said["attempts"]], said["agent"], said["boot"]
+        "start": lambda said: _noted_grants(
+            said,
+            store.grants(
+                [Attempt(task_id, attempt) for task_id, attempt in said["attempts"]], said["agent"], said["boot"]
+            ),
         ),
     }
     return {**asked, **{name: _unanswered(call) for name, call in done.items()}}
+
+
+def _noted_new(said: Said, submitted: list[Submitted]) -> list[Submitted]:
+    steps(log, f"submitted by {said['by']}", [(one.answer, one.task_id, 0) for one in submitted])
+    return submitted
+
+
+def _noted(what: str, said: Said, answers: list[Answer]) -> list[Answer]:
+    taken = zip(_ids(said), answers, strict=True)
+    steps(log, f"{what} by {said['by']}", [(answer, task_id, 0) for task_id, answer in taken])
+    return answers
+
+
+def _noted_grants(said: Said, answers: list[Any]) -> list[Any]:
+    taken = zip(said["attempts"], answers, strict=True)
+    outcomes = [(answer[0], task_id, attempt) for (task_id, attempt), answer in taken]
+    steps(log, "asked to start", outcomes, agent=said["agent"], boot=said["boot"])
+    return answers
 
 
 def _unanswered(call: Callable[[Said], Any]) -> Callable[[Said], Any]:

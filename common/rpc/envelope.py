@@ -6,6 +6,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from common.domain import errors
 from common.domain.errors import DtsError, Unanswered, Unavailable
+from common.log_formats import request
 
 TOLD: tuple[type[DtsError], ...] = (
     errors.InvalidTask,
@@ -21,6 +22,10 @@ TOLD: tuple[type[DtsError], ...] = (
 _BY_NAME = {kind.__name__: kind for kind in TOLD}
 
 
+REQUEST = "request"
+"""Among the arguments of a call: the id of the request for which it is made."""
+
+
 class Leaving(Unavailable):
     """That provider stops, and has not begun with this call: another one may be asked."""
 
@@ -30,8 +35,9 @@ class Rubbish(Unanswered):
 
 
 def question(arguments: dict[str, Any]) -> bytes:
-    """The bytes of a call."""
-    return to_json(arguments)
+    """The bytes of a call; the request for which it is made goes with it."""
+    asked = request.get()
+    return to_json({**arguments, REQUEST: asked} if asked else arguments)
 
 
 def arguments_of(body: bytes) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from rpyc.utils.server import ThreadedServer
 
 from common.clock import Clock
 from common.domain.errors import BadSetting, DtsError
-from common.rpc.envelope import answer, arguments_of, leaving, trouble
+from common.logs import answering
+from common.rpc.envelope import REQUEST, answer, arguments_of, leaving, trouble
 from common.rpc.handshake import NotProved, as_server
 from common.rpc.wire import Answering, ValueConnection, connection
 from common.service import Service
@@ -97,7 +98,9 @@ class RpcServer(Service):
         call = self._methods.get(method)
         if call is None:
             raise BadSetting(f"there is no {method!r} here; the other side is of another version")
-        return answer(call(arguments_of(body)))
+        said = arguments_of(body)
+        with answering(str(said.pop(REQUEST, ""))):
+            return answer(call(said))
 
 
 class _Calls:

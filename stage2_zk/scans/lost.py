@@ -7,6 +7,7 @@ from common.contracts import Candidate, Info, Registry
 from common.domain.result import Reason
 from common.domain.status import Answer
 from common.domain.task import Task
+from common.logs import about
 from common.service import Service
 from common.store.tasks import BATCH, TaskStore
 from stage2_zk.live import GROUP
@@ -69,7 +70,7 @@ class Lost(Service):
                     "taken back, its agent %s is lost: now %s",
                     task.agent,
                     after,
-                    extra={"task_id": task.task_id, "attempt": task.attempt},
+                    extra=about([(task.task_id, task.attempt)], epoch=self._tenure.epoch),
                 )
 
 

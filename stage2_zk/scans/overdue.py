@@ -3,6 +3,7 @@
 import logging
 
 from common.domain.status import Answer
+from common.logs import about
 from common.service import Service
 from common.store.tasks import BATCH, TaskStore
 from stage2_zk.tenure import Tenure
@@ -34,5 +35,7 @@ class Overdue(Service):
             answer = self._store.evict(agent, boot, self._tenure.by, self._tenure.epoch)
             self._tenure.heed([answer])
             if answer is Answer.OK:
-                log.warning("%s is evicted: tasks of it run long past their time limit", agent, extra={"boot": boot})
+                tasks = [(task.task_id, task.attempt) for task in late if (task.agent, task.boot) == (agent, boot)]
+                known = about(tasks, boot=boot, epoch=self._tenure.epoch)
+                log.warning("%s is evicted: tasks of it run long past their time limit", agent, extra=known)
         return EVERY

@@ -8,6 +8,7 @@ from common.contracts import Dispatches
 from common.domain.messages import Dispatch
 from common.domain.status import Answer, Status
 from common.domain.task import Task
+from common.logs import about
 from common.service import Service
 from common.store.tasks import BATCH, Attempt, TaskStore
 from stage2_zk.tenure import Tenure
@@ -67,6 +68,8 @@ class Stuck(Service):
                 for (agent, boot), theirs in groupby(sorted(tasks, key=_place), key=_place)
             ]
         )
+        known = about(((task.task_id, task.attempt) for task in tasks), epoch=self._tenure.epoch)
+        log.info("told again: not started within %g s", self._tell_again, extra=known)
         attempts = [Attempt(task.task_id, task.attempt) for task in tasks if task.status is Status.SCHEDULED]
         self._tenure.heed(self._store.dispatched(attempts, self._tenure.by, self._tenure.epoch))
 
@@ -85,7 +88,7 @@ class Stuck(Service):
                     task.agent,
                     self._take_back,
                     after,
-                    extra={"task_id": task.task_id, "attempt": task.attempt},
+                    extra=about([(task.task_id, task.attempt)], epoch=self._tenure.epoch),
                 )
 
     def _idle(self, agent: str) -> bool:

@@ -8,6 +8,7 @@ from common.clock import Clock
 from common.contracts import Dispatches
 from common.domain.messages import Beat, Cancel
 from common.domain.status import UNDER_WAY, Answer, Status
+from common.logs import about
 from common.service import Service
 from common.store.tasks import BATCH, TaskStore
 from stage2_zk.tenure import Tenure
@@ -84,7 +85,7 @@ class Inventory(Service):
                     "taken back, %s does not have it: now %s",
                     task.agent,
                     after,
-                    extra={"task_id": task.task_id, "attempt": task.attempt},
+                    extra=about([(task.task_id, task.attempt)], epoch=self._tenure.epoch),
                 )
 
     def _end(self, suspects: list[tuple[str, str, Attempt]]) -> None:
@@ -102,7 +103,7 @@ class Inventory(Service):
                 log.warning(
                     "%s runs what is not its own any more: it is ended",
                     agent,
-                    extra={"task_id": attempt[0], "attempt": attempt[1]},
+                    extra=about([attempt], epoch=self._tenure.epoch),
                 )
         if orders:
             self._dispatches.publish(orders)

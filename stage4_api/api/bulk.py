@@ -24,6 +24,7 @@ from stage4_api.api.problems import (
 )
 from stage4_api.api.routes import Answered, Asked, Reply, Route, json_body
 from stage4_api.api.tasks import identified, retried
+from stage4_api.api.trail import note
 from stage4_api.task_service import Document
 
 
@@ -37,6 +38,7 @@ def submit_batch(desk: Desk, asked: Asked) -> Reply:
         ids = [one.task_id for one in good]
         detail = f"{error}. The tasks may exist all the same: submit them again with these taskIds"
         raise Problem(UNANSWERED, detail, taskIds=ids) from error
+    note("submitted", asked, [(one.answer, one.task_id) for one in submitted])
     answers = iter(submitted)
     results = []
     for one in read:
@@ -58,6 +60,7 @@ def cancel_tasks(desk: Desk, asked: Asked) -> Reply:
 
     def cancel(ids: Sequence[str]) -> Sequence[Answer]:
         answers = surely(lambda: desk.service.cancel(ids, asked.by))
+        note("cancelled", asked, zip(answers, ids, strict=True))
         before = [task_id for task_id, answer in zip(ids, answers, strict=True) if answer is Answer.SAME]
         standings = dict(zip(before, desk.service.standings(before), strict=True)) if before else {}
         running = {task_id for task_id, standing in standings.items() if standing and not standing.status.final}
@@ -71,7 +74,13 @@ def cancel_tasks(desk: Desk, asked: Asked) -> Reply:
 
 def retry_tasks(desk: Desk, asked: Asked) -> Reply:
     """Give many tasks another life, by their ids or by a filter. 200: it waits to run again; 409: it can't."""
-    return _each(desk, asked, lambda ids: desk.service.retry(ids, asked.by), _retried)
+
+    def retry(ids: Sequence[str]) -> Sequence[Answer]:
+        answers = desk.service.retry(ids, asked.by)
+        note("retried", asked, zip(answers, ids, strict=True))
+        return answers
+
+    return _each(desk, asked, retry, _retried)
 
 
 def _each(

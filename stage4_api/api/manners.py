@@ -8,6 +8,7 @@ from collections.abc import Collection
 from flask import Flask, Response, g, request
 
 from common.domain.ids import Ids
+from common.log_formats import request as request_id
 from stage4_api.api.access import Access
 from stage4_api.api.problems import BAD_PATH, Problem
 
@@ -42,6 +43,7 @@ def _begin_and_end(app: Flask, access: Access, ids: Ids) -> None:
     def begin() -> None:
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if REQUEST_ID.fullmatch(given) else ids.new()
+        request_id.set(g.request_id)
         g.begun = time.perf_counter()
         access.check_caller(request.headers)
         if TRICKS.search(request.environ.get("RAW_URI", "").partition("?")[0]):
@@ -57,8 +59,13 @@ def _begin_and_end(app: Flask, access: Access, ids: Ids) -> None:
         headers.add("X-Request-Id", g.request_id)
         if log.isEnabledFor(logging.DEBUG):
             spent = 1000 * (time.perf_counter() - g.begun)
-            log.debug("%s %s %d %.1f ms %s", request.method, request.path, response.status_code, spent, g.request_id)
+            log.debug("%s %s %d %.1f ms", request.method, request.path, response.status_code, spent)
         return response
+
+    @app.teardown_request
+    def forget(_: BaseException | None) -> None:
+        # The thread goes on with the request of somebody else.
+        request_id.set("")
 
 
 def _answer_options(app: Flask, origins: Collection[str]) -> None:

@@ -25,6 +25,7 @@ from stage4_api.api.problems import (
     no_task,
 )
 from stage4_api.api.routes import Answered, Asked, Body, Reply, Route
+from stage4_api.api.trail import note
 from stage4_api.api.wire import encoded, has_already
 from stage4_api.task_service import Document, Standing
 
@@ -44,6 +45,7 @@ def submit_task(desk: Desk, asked: Asked) -> Reply:
     except Unanswered as error:
         detail = f"{error}. The task may exist all the same: look for {task_id}, or submit it again with that taskId"
         raise Problem(UNANSWERED, detail, taskId=task_id) from error
+    note("submitted", asked, [(submitted.answer, submitted.task_id)])
     if submitted.answer not in (Answer.OK, Answer.SAME):
         raise REFUSED["submit", submitted.answer].problem(taskId=submitted.task_id)
     new = submitted.answer is Answer.OK or (submitted.task_id == task_id and asked.body.task_id is None)
@@ -78,6 +80,7 @@ def cancel_task(desk: Desk, asked: Asked) -> Reply:
     """Cancel a task: at once where it has not begun (200); where it runs, its agent is told to end it (202)."""
     task_id = asked.path["taskId"]
     (answer,) = surely(lambda: desk.service.cancel([task_id], asked.by))
+    note("cancelled", asked, [(answer, task_id)])
     status, document = cancelled(desk, task_id, answer)
     return Reply(document, status)
 
@@ -86,6 +89,7 @@ def retry_task(desk: Desk, asked: Asked) -> Reply:
     """Give a task that FAILED or was CANCELLED another life: it waits to run again, with all of its retries."""
     task_id = asked.path["taskId"]
     (answer,) = desk.service.retry([task_id], asked.by)
+    note("retried", asked, [(answer, task_id)])
     return Reply(retried(task_id, answer))
 
 
