@@ -13,6 +13,7 @@ from redis import Redis
 
 from common import running
 from common.domain.errors import DtsError
+from common.logs import Format
 from common.registries.choose import registry_of
 from common.rpc.providers import TASK_MANAGER
 from common.rpc.server import RpcServer
@@ -26,7 +27,7 @@ from common.transports.redis_client import connect
 from common.transports.redis_list import RedisListQueue
 from stage1_mvp.agent import Agent
 from stage1_mvp.boot import Boot
-from stage1_mvp.command import agent_options, be_agent
+from stage1_mvp.command import Stopped, agent_options, be_agent
 from stage1_mvp.equipment import Equipment
 from stage1_mvp.inherit import Inherit
 from stage1_mvp.intake import Intake, decode, encode
@@ -73,6 +74,8 @@ if TYPE_CHECKING:
     from stage4_api.api_boot import ApiBoot
 
 log = logging.getLogger("dts.stage5")
+LOGS: Format = "json"
+"""How it logs where DTS_LOG_FORMAT does not say, and nobody looks on at a terminal."""
 
 
 def compose_agent(settings: Settings, client: Callable[..., Redis], signals: Signals, tether: Tether) -> Boot:
@@ -248,10 +251,10 @@ def _be(who: str, compose: Callable[[Settings, Callable[..., Redis]], running.Bo
     try:
         settings = Settings.load(**flags)
         running.check_redis(settings)
-        signals = running.start(settings, log)
+        signals = running.start(settings, log, who, log_form=LOGS)
         running.run(lambda: compose(settings, partial(connect, settings.redis_url)), signals)
     except DtsError as error:
-        raise click.ClickException(str(error)) from error
+        raise Stopped(str(error)) from error
     log.info("stopped: %s", who)
 
 
@@ -270,7 +273,7 @@ def agent(*, fence: bool, **flags: Any) -> None:
     \b
       DTS_REDIS_URL=redis://127.0.0.1:6379/0 python -m stage5_ops agent --id agent-1
     """
-    be_agent(run, fence=fence, **flags)
+    be_agent(run, fence=fence, log_form=LOGS, **flags)
 
 
 @main.command()

@@ -33,7 +33,7 @@ def _roles(role: str, count: int) -> list[MemberSpec]:
     names = [f"{role}-{number + 1}" for number in range(count)]
     commands = [[sys.executable, "-m", "stage5_ops", role, "--id", name] for name in names]
     # Behind its fence from the start: a process that first becomes the fence would load everything twice.
-    commands = [fenced(command) if role == "agent" else command for command in commands]
+    commands = [fenced(command, json=True) if role == "agent" else command for command in commands]
     return [MemberSpec(name, role, tuple(command)) for name, command in zip(names, commands, strict=True)]
 
 

@@ -15,6 +15,7 @@ from common.lab.cluster import Cluster
 from common.lab.door import Door
 from common.lab.errors import LabError, WrongState
 from common.lab.home import Home
+from common.lab.log_lines import readable
 from common.lab.names import Names
 from common.lab.picture import SeenMember
 from common.lab.stages import StageSpec
@@ -114,7 +115,7 @@ class ClusterWorld:
             with self._cluster.log(member).open("rb") as log:
                 log.seek(0, 2)
                 log.seek(max(0, log.tell() - LOG_TAIL))
-                return log.read().decode(errors="replace").splitlines()
+                return [readable(line) for line in log.read().decode(errors="replace").splitlines()]
         except (OSError, LabError):
             return []
 
