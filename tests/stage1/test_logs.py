@@ -89,6 +89,8 @@ def test_an_agent_logs_each_event_in_a_line_and_nothing_of_its_tasks(
 def test_normal_waiting_is_never_logged(server: ServerAt, person: Desk, agents: StartAgent) -> None:
     agent = agents(server.url, log_level="debug").ready()
     person.works()
+    # The last that it says of that task, once the store has its end.
+    until(lambda: " reported: SUCCESS " in agent.log)
     events = agent.log
     looks = _looks(person)
     until(lambda: _looks(person) >= looks + 3)
