@@ -164,6 +164,13 @@ class Settings(BaseModel):
             raise BadSetting("; ".join(_sentence(detail["loc"], detail["msg"]) for detail in error.errors())) from None
         return _with_whole_url(settings)
 
+    def secrets(self) -> list[str]:
+        """What of it nobody may see: what is not shown, and passwords within urls."""
+        texts = {name: str(getattr(self, name)) for name in type(self).model_fields}
+        hidden = [texts[name] for name, field in type(self).model_fields.items() if not field.repr]
+        passwords = [found[1] for text in texts.values() for found in re.finditer(r"://[^\s/:@]*:([^\s/@]+)@", text)]
+        return [secret for secret in [*hidden, *passwords, *map(unquote, passwords)] if secret]
+
 
 def _with_whole_url(settings: Settings) -> Settings:
     """With all that is said of Redis in its url."""
@@ -173,13 +180,6 @@ def _with_whole_url(settings: Settings) -> Settings:
     if not (url and replicas):
         return settings
     return settings.model_copy(update={"redis_url": completed(url, {"replicas": replicas})})
-
-    def secrets(self) -> list[str]:
-        """What of it nobody may see: what is not shown, and passwords within urls."""
-        texts = {name: str(getattr(self, name)) for name in type(self).model_fields}
-        hidden = [texts[name] for name, field in type(self).model_fields.items() if not field.repr]
-        passwords = [found[1] for text in texts.values() for found in re.finditer(r"://[^\s/:@]*:([^\s/@]+)@", text)]
-        return [secret for secret in [*hidden, *passwords, *map(unquote, passwords)] if secret]
 
 
 def _lookup(environ: Mapping[str, str], name: str) -> str | None:
