@@ -1,12 +1,11 @@
 """Can a task's hash be read, does it agree with itself, and does its history lead to where it is?"""
 
-import json
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from common.doctor.history.records import Life, Standing, entries_of
+from common.doctor.history.steps import steps
 from common.doctor.rules import HASHES, HISTORIES, Finding
 from common.domain.errors import CorruptTask
-from common.domain.status import Status, Verb, legal
 from common.domain.task import Task
 from common.store.codec import task_of
 
@@ -40,38 +39,9 @@ def _against_itself(task_id: str, task: Task) -> str:
 
 def _breaks(task: Task, history: Read) -> Iterator[str]:
     """Each place at which the chain is broken, in words."""
-    if isinstance(history, Exception):
-        yield "its key holds no list"
-        return
     try:
-        entries = [_Entry(json.loads(text)) for text in history]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        yield f"an entry of it can't be read: {error!r}"
+        life = Life(task.task_id, Standing(task.status, task.attempt), entries_of(history))
+    except ValueError as error:
+        yield str(error)
         return
-    status: Status | None = None
-    attempt = 0
-    for entry in entries:
-        yield from entry.breaks(status, attempt)
-        status, attempt = entry.after, entry.attempt
-    if (status, attempt) != (task.status, task.attempt):
-        yield f"it ends at {status}, attempt {attempt}; the hash says {task.status}, attempt {task.attempt}"
-
-
-class _Entry:
-    """One change as the history tells it. Raises ValueError, KeyError or TypeError where it is none."""
-
-    def __init__(self, entry: dict[str, Any]) -> None:
-        self.verb = Verb(entry["verb"])
-        self.before = Status(entry["from"]) if entry["from"] else None
-        self.after = Status(entry["to"])
-        self.attempt = int(entry["attempt"])
-
-    def breaks(self, status: Status | None, attempt: int) -> Iterator[str]:
-        """What is wrong with it after an entry that ends at this status and attempt."""
-        if self.before is not status:
-            yield f"it jumps from {status} to {self.before}"
-        flagged = self.verb is Verb.CANCEL and self.before is self.after is Status.RUNNING
-        if not (flagged or legal(self.verb, self.before, self.after)):
-            yield f"{self.verb} took it from {self.before} to {self.after}"
-        if self.attempt != attempt + (self.verb is Verb.ASSIGN):
-            yield f"{self.verb} is told of attempt {self.attempt} after attempt {attempt}"
+    yield from (violation.seen for violation in steps(life))

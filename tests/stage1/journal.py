@@ -2,20 +2,13 @@
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
+from common.doctor.history.journal import clock_line, read_journal, read_lines
+from common.doctor.history.records import Line
+
 ENDLESS_AT_FIRST = "$((TASK_ATTEMPT > 1 ? 0 : 60))"
-
-
-@dataclass(frozen=True)
-class Line:
-    what: str
-    task_id: str
-    attempt: int
-    pid: int = 0
-    at: float = 0.0
-    """Seconds on the clock of `uptime`."""
 
 
 class Journal:
@@ -23,7 +16,7 @@ class Journal:
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / "journal"
-        self._path.touch()
+        self._path.write_text(f"{clock_line()}\n")
         self._locks = directory
 
     def task(self, seconds: float | str = 0, meanwhile: str = ":") -> str:
@@ -50,8 +43,10 @@ class Journal:
         return f'env -i setsid sh -c "setsid sh -c \\"{note}; exec sleep 60\\" &" > /dev/null 2>&1'
 
     def lines(self) -> list[Line]:
-        noted = (line.split() for line in self._path.read_text().splitlines())
-        return [Line(what, task_id, int(attempt), int(pid), float(at)) for what, task_id, attempt, pid, at in noted]
+        return list(read_lines(self._path))
+
+    def by_task(self) -> Mapping[str, list[Line]]:
+        return read_journal(self._path)
 
     def starts(self) -> list[str]:
         """The ids of the tasks in the order in which they started."""

@@ -50,6 +50,6 @@ def test_what_is_wrong_with_the_records_is_told(
     verdict = judge(person, journal, [good], home=tmp_path, max_lost=3)
     assert verdict.overlaps == 1
     told = "\n".join(verdict.wrong)
-    assert "I6: attempt 1 was started 2 times" in told
-    assert "I7: attempt 2 overlaps another" in told
+    assert f"I6 {good}: attempt 1 was started 2 times" in told
+    assert f"I7 {good}: attempt 2 overlaps another" in told
     assert "1 processes of tasks are left" in told

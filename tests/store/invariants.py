@@ -7,7 +7,9 @@ from typing import Any
 
 from redis import Redis
 
-from common.domain.status import BEFORE_START, UNDER_WAY, Status, Verb, legal
+from common.doctor.history.records import Life, Standing, entries_of
+from common.doctor.history.steps import steps
+from common.domain.status import BEFORE_START, UNDER_WAY, Status
 from common.store.keys import Keys
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -38,8 +40,8 @@ def contradictions_in(stored: Snapshot, keys: Keys) -> list[str]:
     wrong = _indexes(stored, keys, hashes) + _queues(stored, keys, hashes) + _holdings(stored, keys, hashes)
     wrong += _cancelling(stored, keys, hashes) + _expiring(stored, keys, hashes)
     for task_id, fields in sorted(hashes.items()):
-        history = history_in(stored, keys, task_id)
-        sentences = _history(history, Status(fields["status"]), int(fields["attempt"]))
+        texts, _ = stored.get(keys.history(task_id), ([], False))
+        sentences = _history(task_id, texts, Status(fields["status"]), int(fields["attempt"]))
         wrong += [f"{task_id}: {sentence}" for sentence in sentences]
         if stored[keys.task(task_id)][1]:
             wrong.append(f"{task_id}: its hash would expire")
@@ -142,28 +144,10 @@ def _expiring(stored: Snapshot, keys: Keys, hashes: dict[str, dict[str, str]]) -
     return wrong + [f"{name}: there is no such task, but in {keys.expiring}" for name in noted - hashes.keys()]
 
 
-def _history(history: list[dict[str, Any]], status: Status, attempt: int) -> list[str]:
-    wrong = []
-    before: Status | None = None
-    reached = 0
-    for entry in history:
-        wrong += _entry(entry, before, reached)
-        before, reached = Status(entry["to"]), entry["attempt"]
-    if (before, reached) != (status, attempt):
-        wrong.append(f"the history ends at {before}, attempt {reached}; the hash says {status}, attempt {attempt}")
-    return wrong
-
-
-def _entry(entry: dict[str, Any], before: Status | None, reached: int) -> list[str]:
-    wrong = []
-    verb, source, after = Verb(entry["verb"]), Status(entry["from"]) if entry["from"] else None, Status(entry["to"])
-    flag = verb is Verb.CANCEL and source is after is Status.RUNNING
-    if source is not before:
-        wrong.append(f"the history jumps from {before} to {source}")
-    if not flag and not legal(verb, source, after):
-        wrong.append(f"{verb} took it from {source} to {after}")
-    if entry["attempt"] != reached + (verb is Verb.ASSIGN):
-        wrong.append(f"{verb} as attempt {entry['attempt']} after attempt {reached}")
-    if not INSTANT.fullmatch(entry["at"]):
-        wrong.append(f"{entry['at']!r} is no instant")
-    return wrong
+def _history(task_id: str, texts: list[str], status: Status, attempt: int) -> list[str]:
+    try:
+        life = Life(task_id, Standing(status, attempt), entries_of(texts))
+    except ValueError as error:
+        return [str(error)]
+    odd = [entry.more["at"] for entry in life.entries if not INSTANT.fullmatch(entry.more["at"])]
+    return [violation.seen for violation in steps(life)] + [f"{text!r} is no instant" for text in odd]

@@ -35,12 +35,13 @@ SPOILED: dict[str, Spoil] = {
     "nobody: there is no such task, but in": lambda redis, keys: redis.zadd(keys.expiring, {"nobody": 1}),
     "ended: its hash would expire": lambda redis, keys: redis.expire(keys.task("ended"), 100),
     "finishedAt ''": lambda redis, keys: redis.hdel(keys.task("ended"), "finishedAt"),
-    "ended: the history ends at None": lambda redis, keys: redis.delete(keys.history("ended")),
-    "ended: the history ends at RUNNING": lambda redis, keys: redis.rpop(keys.history("ended")),
+    "ended: it ends at None": lambda redis, keys: redis.delete(keys.history("ended")),
+    "ended: it ends at RUNNING": lambda redis, keys: redis.rpop(keys.history("ended")),
     "jumps from RUNNING to SCHEDULED": rewrite_last_entry(**{"from": "SCHEDULED"}),
     "cancel took it from RUNNING to SUCCESS": rewrite_last_entry(verb="cancel"),
-    "report as attempt 2 after attempt 1": rewrite_last_entry(attempt=2),
-    "'yesterday' is no instant": rewrite_last_entry(at="yesterday"),
+    "report is told of attempt 2 after attempt 1": rewrite_last_entry(attempt=2),
+    "Invalid isoformat string: 'yesterday'": rewrite_last_entry(at="yesterday"),
+    "'2026-01-01' is no instant": rewrite_last_entry(at="2026-01-01"),
 }
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from common.doctor.history.records import Line
 from common.lab.cluster import Cluster
 from common.lab.until import until
 from tests.stage1.desk import Desk
-from tests.stage1.journal import ENDLESS_AT_FIRST, Journal, Line, uptime
+from tests.stage1.journal import ENDLESS_AT_FIRST, Journal, uptime
 from tests.stage1.processes import gone
 
 HELD = 6
