@@ -43,6 +43,10 @@ class Recover(Service):
         return 2.0
 
 
+SWEEP_EVERY = 5
+"""Steps of Promote between two looks for tasks that stand in no queue: only what was spoilt by hand does."""
+
+
 class Promote(Service):
     """Makes tasks ready whose wait is over, and finds ready ones that stand in no queue."""
 
@@ -50,17 +54,22 @@ class Promote(Service):
 
     def __init__(self, store: TaskStore, agent: str) -> None:
         self._store, self._agent = store, agent
-        self._rank = 0
+        self._rank, self._steps = 0, 0
 
     def step(self) -> float:
         while self._store.promote(self._agent) == BATCH:
             pass
+        self._steps += 1
+        if self._steps % SWEEP_EVERY == 1:
+            self._sweep()
+        return 0.2
+
+    def _sweep(self) -> None:
         # A slice of the index each time, so that a million waiting tasks cost no more than a few.
         back, looked = self._store.enqueue(self._agent, self._rank)
         self._rank = self._rank + looked - back if looked == BATCH else 0
         if back:
             log.warning("%d waiting tasks stood in no queue and were put back", back)
-        return 0.2
 
 
 class Expire(Service):

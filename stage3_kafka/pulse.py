@@ -9,7 +9,7 @@ from common.domain.task import Task
 from common.service import Service
 from common.store.reading import TaskReader
 
-LISTEN, REST = 0.2, 0.1
+LISTEN, REST = 0.2, 0.3
 """Seconds that one step listens, and rests."""
 FRESH = 5.0
 """Seconds for which a heartbeat is believed."""

@@ -25,6 +25,8 @@ T = TypeVar("T")
 log = logging.getLogger("dts.queue")
 
 KEPT_DEAD_LETTERS = 10_000
+LOOK_ANYHOW = 8
+"""Of so many times that there is nothing to settle, one looks all the same whether more is held than is known."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -57,6 +59,10 @@ class RedisListQueue(Generic[T]):
         """Held messages that are to be delivered again."""
         # A new handle can't know what its forerunner held; nor can this one after a lost answer.
         self._in_doubt = True
+        self._quiet = False
+        """Whether nothing came when it was last waited for: then who takes waits first, and looks then."""
+        self._settled = 0
+        """How often there was nothing to settle, in a row."""
         self.rejected = 0
 
     def open(self) -> None:
@@ -73,13 +79,20 @@ class RedisListQueue(Generic[T]):
             with self._naming_spoilt_keys():
                 if self._in_doubt:
                     self._read_held()
-                taken = self._next(limit) or (self._next(limit) if self._wait(timeout) else [])
+                look = not self._quiet or timeout <= 0 or self._again
+                taken = self._next(limit) if look else []
+                if not taken and self._wait(timeout):
+                    taken = self._next(limit)
+                self._quiet = not taken
                 return self._decoded(taken)
         except Exception:
-            self._in_doubt = True
+            self._in_doubt, self._quiet = True, False
             raise
 
     def ack(self) -> None:
+        self._settled = 0 if self._unsettled else (self._settled + 1) % LOOK_ANYHOW
+        if self._settled:
+            return
         with self._naming_spoilt_keys(), redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             if self._unsettled:
                 pipe.hdel(self._held, *self._unsettled)

@@ -12,6 +12,8 @@ from stage3_kafka.pulse import Pulse
 
 EVERY = 0.1
 """Seconds between two looks."""
+DRAINS_EVERY = 0.5
+"""The same for who was told to take nothing new: that hurries less than a cancel."""
 AGAIN = 1.0
 """Seconds after which one is told again: the message, or the agent that should have heeded it, was lost."""
 
@@ -24,6 +26,7 @@ class Commands(Service):
     def __init__(self, store: TaskStore, dispatches: Dispatches, pulse: Pulse, clock: Clock) -> None:
         self._store, self._dispatches, self._pulse, self._clock = store, dispatches, pulse, clock
         self._told: dict[tuple[str, int] | str, float] = {}
+        self._drains_at = 0.0
 
     def step(self) -> float:
         now = self._clock.monotonic()
@@ -41,6 +44,9 @@ class Commands(Service):
         ]
 
     def _drains(self, now: float) -> list[Order]:
+        if now < self._drains_at:
+            return []
+        self._drains_at = now + DRAINS_EVERY
         shut = self._store.shut()
         return [
             Drain(agent, beat.boot)

@@ -35,7 +35,7 @@ from tests.servers import RedisAt
 
 T = TypeVar("T")
 SESSION = 1.0
-WITHIN = 20.0
+WITHIN = 45.0
 TASK = Held("task-1", 2, "agent-1", "boot-1")
 NUMBERS = count()
 

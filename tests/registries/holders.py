@@ -14,7 +14,7 @@ from typing import Any
 from common.lab.until import until
 
 ROOT = Path(__file__).parents[2]
-WITHIN = 20.0
+WITHIN = 45.0
 
 
 class Holder:

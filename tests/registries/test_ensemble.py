@@ -10,7 +10,7 @@ from common.lab.until import until
 from tests.registries.onlookers import GROUP, OFFICE, Leading, Seen, boots, led_one_after_the_other
 from tests.registries.served import SESSION, Served, of_zookeeper
 
-WITHIN = 20.0
+WITHIN = 45.0
 """Seconds; three JVMs elect among themselves."""
 
 
