@@ -91,7 +91,7 @@ def compose_agent(settings: Settings, client: Callable[..., Redis], signals: Sig
     own.clients.callback(managers.close)
     bus_report, told = BusReport(bus.status(), bus.logs(), agent, boot), Told()
     measures = figures("agent", agent)
-    seen = AgentFigures(measures, clock, runs, told, settings.slots)
+    seen = AgentFigures(measures, clock, runs, told, settings)
     report = MeteredReport(bus_report, seen)
     listener = Listener(bus.inbox(agent), told, runs, report, (agent, boot))
     presence = Presence(

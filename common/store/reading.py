@@ -127,6 +127,11 @@ class TaskReader:
         with redis_errors():
             return int(self._redis.llen(self.keys.dead))
 
+    def unread(self) -> int:
+        """How many tasks that were pushed by hand nobody could read."""
+        with redis_errors():
+            return int(self._redis.llen(self.keys.dead_letters(self.keys.tasks_queue)))
+
     def read_log(self, task_id: str, attempt: int, offset: int = 0, limit: int = 65_536) -> LogPage:
         """Up to `limit` bytes of the attempt's log from byte `offset` on; never half a character at the end.
 

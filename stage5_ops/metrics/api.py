@@ -15,6 +15,9 @@ from stage4_api.api.routes import Answered, Asked, Document, Reply, Route
 from stage5_ops.metrics.endpoint import SERVICE
 from stage5_ops.metrics.figures import SECONDS
 
+WAITED = "Preference-Applied"
+"""The header of an answer that was asked to come only when there is something new."""
+
 
 class Target(Document):
     """Processes that tell figures, and what to note beside each of these."""
@@ -36,7 +39,7 @@ class RequestFigures:
         )
         self._seconds = Histogram(
             "dts_api_request_seconds",
-            "How long requests took until their answer began.",
+            "How long requests took until their answer began; not of those that asked to wait for news.",
             ["method", "route"],
             buckets=SECONDS[:12],
             registry=own,
@@ -59,7 +62,8 @@ class RequestFigures:
             # Anybody can make up a method; there is no end of them.
             method = request.method if request.url_rule else ""
             self._requests.labels(method, route, response.status_code).inc()
-            self._seconds.labels(method, route).observe(time.perf_counter() - g.measured_from)
+            if WAITED not in response.headers:
+                self._seconds.labels(method, route).observe(time.perf_counter() - g.measured_from)
             response.call_on_close(self._open.dec)
             return response
 

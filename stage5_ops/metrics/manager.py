@@ -1,19 +1,22 @@
 """What a task-manager tells: how many tasks stand how, what is on its way, and how its calls and its queue do."""
 
 import time
+from collections import Counter as Count
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from common.clock import Clock
-from common.contracts import Bus, Message, Queue
+from common.contracts import Bus, Message, Queue, Traffic
 from common.domain.errors import DtsError
 from common.rpc.server import Methods
 from common.service import Service
 from common.store.reading import TaskReader
 from stage5_ops.metrics.figures import SECONDS
 
+DEAD = (":dead", ".dlq")
+"""How the destinations of dead letters end, in Redis and in Kafka."""
 LOOK_EVERY = 2.0
 """Seconds between two looks at the store and the bus: who scrapes costs them nothing."""
 
@@ -38,6 +41,11 @@ class Survey(Service):
         self._waiting = Gauge(
             "dts_bus_waiting", "Messages that wait for their reader, by destination.", ["destination"], registry=own
         )
+        self._dead = Gauge(
+            "dts_dead_letters", "Messages that nobody could read, by destination.", ["destination"], registry=own
+        )
+        self._shut = Gauge("dts_shut_agents", "Agents that get nothing new, by why.", ["why"], registry=own)
+        self._known: set[str] = set()
         self._looked = Gauge("dts_survey_timestamp_seconds", "When all of this was looked at.", registry=own)
 
     def step(self) -> float:
@@ -45,10 +53,26 @@ class Survey(Service):
             self._tasks.labels(status).set(count)
         self._next.set(self._store.next_waits())
         self._given_up.set(self._store.given_up())
-        for one in self._bus.traffic():
-            self._waiting.labels(one.name).set(one.waiting)
+        shut = Count(self._store.shut().values())
+        for why in ("drained", "quarantined"):
+            self._shut.labels(why).set(shut[why])
+        self._tell_of_the_bus()
         self._looked.set(self._clock.time())
         return LOOK_EVERY
+
+    def _tell_of_the_bus(self) -> None:
+        pushed = self._store.keys.tasks_queue
+        letters = Traffic(self._store.keys.dead_letters(pushed), self._store.unread())
+        seen = {one.name: one.waiting for one in [*self._bus.traffic(), letters]}
+        # What is gone from the bus is not told any more: the last number would stand for ever.
+        for name in self._known - seen.keys():
+            self._kind(name).remove(name)
+        self._known = set(seen)
+        for name, waiting in seen.items():
+            self._kind(name).labels(name).set(waiting)
+
+    def _kind(self, name: str) -> Gauge:
+        return self._dead if name.endswith(DEAD) else self._waiting
 
 
 class MeteredQueue(Generic[T]):
