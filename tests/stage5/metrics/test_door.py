@@ -52,6 +52,19 @@ def test_requests_are_counted_by_the_route_that_took_them(registry: MemoryRegist
     assert "dts_api_open_requests 1.0" in text, "this very one"
 
 
+def test_who_asks_to_wait_is_not_counted_as_slow(registry: MemoryRegistry) -> None:
+    client = _client(registry)
+    task_id = client.post("/api/v1/tasks", json={"content": "true"}).json["taskId"]  # type: ignore[index]
+    path = f"/api/v1/tasks/{task_id}"
+    assert client.get(path, headers={"Prefer": "wait=1"}).status_code == 200
+    route = 'method="GET",route="/api/v1/tasks/<taskId>"'
+    text = client.get("/metrics").get_data(as_text=True)
+    assert f'dts_api_requests_total{{code="200",{route}}} 1.0' in text
+    assert f"dts_api_request_seconds_count{{{route}}}" not in text
+    assert client.get(path).status_code == 200
+    assert f"dts_api_request_seconds_count{{{route}}} 1.0" in client.get("/metrics").get_data(as_text=True)
+
+
 def test_the_targets_are_those_that_the_registry_knows(registry: MemoryRegistry) -> None:
     client = _client(registry)
     assert client.get("/metrics/targets").json == []

@@ -14,8 +14,10 @@ from common.domain.ids import Ids
 from common.domain.reports import Finished, Held, LogChunk
 from common.domain.result import Reason, failure, success
 from common.domain.status import Answer, Status
+from common.domain.task import Task
 from common.lab.until import until
 from common.service import Host
+from common.settings import Settings
 from common.store.keys import Keys
 from common.store.leases import Leases
 from common.store.tasks import Attempt, TaskStore
@@ -29,6 +31,8 @@ from stage5_ops.metrics.manager import CallFigures, Survey
 from stage5_ops.metrics.scheduler import LeaderFigures
 from stage5_ops.metrics.store import StoreFigures, TaskTimes
 from tests.store.lives import AGENT, BOOT, Life
+
+SETTINGS = Settings.load({}, slots=7, lease=5)
 
 
 @pytest.fixture
@@ -90,6 +94,35 @@ def test_the_survey_tells_how_tasks_stand_and_how_long_the_next_one_has_been_rea
     assert own.get_sample_value("dts_bus_waiting", {"destination": "queue:status"}) == 0
 
 
+def test_dead_letters_are_told_for_as_long_as_they_are_there(redis: Redis, own: CollectorRegistry) -> None:
+    keys = Keys()
+    bus = RedisBus(lambda **_: redis, keys, Ids(SystemClock()), 10.0)
+    survey = Survey(own, TaskStore(redis, keys), bus, SystemClock())
+    pushed, told = {"destination": "queue:tasks:dead"}, {"destination": "queue:status:dead"}
+    survey.step()
+    assert own.get_sample_value("dts_dead_letters", pushed) == 0
+    assert own.get_sample_value("dts_dead_letters", told) is None
+    for destination in (pushed, told):
+        redis.lpush(destination["destination"], "?")
+    survey.step()
+    assert own.get_sample_value("dts_dead_letters", pushed) == 1
+    assert own.get_sample_value("dts_dead_letters", told) == 1
+    assert own.get_sample_value("dts_bus_waiting", told) is None
+    redis.delete(pushed["destination"], told["destination"])
+    survey.step()
+    assert own.get_sample_value("dts_dead_letters", pushed) == 0
+    assert own.get_sample_value("dts_dead_letters", told) is None
+
+
+def test_agents_that_get_nothing_are_told_by_why(redis: Redis, own: CollectorRegistry) -> None:
+    store = TaskStore(redis, Keys())
+    bus = RedisBus(lambda **_: redis, store.keys, Ids(SystemClock()), 10.0)
+    redis.sadd(store.keys.drained, "agent-1", "agent-2")
+    Survey(own, store, bus, SystemClock()).step()
+    assert own.get_sample_value("dts_shut_agents", {"why": "drained"}) == 2
+    assert own.get_sample_value("dts_shut_agents", {"why": "quarantined"}) == 0
+
+
 class _Sent:
     """A Report that keeps what it was told, where it is not away."""
 
@@ -108,11 +141,11 @@ class _Sent:
 
 
 def test_an_end_is_counted_when_it_was_told_and_not_when_that_failed(own: CollectorRegistry) -> None:
-    sent, seen = _Sent(), AgentFigures(own, SystemClock(), Runs(), Told(), 4)
+    sent, seen = _Sent(), AgentFigures(own, SystemClock(), Runs(), Told(), SETTINGS)
     report = MeteredReport(sent, seen)  # type: ignore[arg-type]
     held = Held("t", 1, AGENT, BOOT)
     end = Finished(held, failure(Reason.TIMEOUT, "late"), LogChunk(held, 0, ""), 3.0)
-    labels = {"status": "FAILED", "reason": "TIMEOUT"}
+    labels = {"type": "", "status": "FAILED", "reason": "TIMEOUT"}
     sent.away = True
     with pytest.raises(Unavailable):
         report.finished([end])
@@ -124,10 +157,20 @@ def test_an_end_is_counted_when_it_was_told_and_not_when_that_failed(own: Collec
     assert len(sent.ends) == 1
 
 
+def test_an_end_has_its_task_s_type_where_the_agent_knows_it(own: CollectorRegistry, witnessed: Life) -> None:
+    report = MeteredReport(_Sent(), AgentFigures(own, SystemClock(), Runs(), Told(), SETTINGS))  # type: ignore[arg-type]
+    for kind, reason in (("SHELL", Reason.EXIT_CODE), ("MADE_UP", Reason.UNKNOWN_TYPE)):
+        task = witnessed.store.get(witnessed.submit(type=kind))
+        assert isinstance(task, Task)
+        report.finished([Finished(task, failure(reason, "no"), LogChunk(task, 0, ""))])
+    types = {sample.labels["type"] for one in own.collect() for sample in one.samples if "type" in sample.labels}
+    assert types == {"SHELL", ""}
+
+
 def test_the_margin_of_a_lease_is_what_was_promised_less_what_has_passed(own: CollectorRegistry) -> None:
     promised: list[float] = []
     clock = SystemClock()
-    seen = AgentFigures(own, clock, Runs(), Told(), 4)
+    seen = AgentFigures(own, clock, Runs(), Told(), SETTINGS)
     seen.promising(promised.append)(clock.monotonic() + 100)
     assert len(promised) == 1, "who ends the tasks is told as before"
     assert 70 < (own.get_sample_value("dts_agent_lease_margin_seconds") or 0) <= 100
@@ -135,10 +178,11 @@ def test_the_margin_of_a_lease_is_what_was_promised_less_what_has_passed(own: Co
 
 def test_an_agent_tells_what_waits_with_it(own: CollectorRegistry) -> None:
     told = Told()
-    AgentFigures(own, SystemClock(), Runs(), told, 7)
+    AgentFigures(own, SystemClock(), Runs(), told, SETTINGS)
     told.note([("a", 1), ("b", 1)])
     assert own.get_sample_value("dts_agent_waiting") == 2
     assert own.get_sample_value("dts_agent_slots") == 7
+    assert own.get_sample_value("dts_agent_lease_seconds") == 5
     assert own.get_sample_value("dts_agent_running") == 0
 
 
