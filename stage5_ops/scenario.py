@@ -4,12 +4,14 @@ from common.lab.acts import Fault
 from common.lab.asking import Ask, Keep
 from common.lab.door_probes import answered, provided
 from common.lab.figure_probes import figure, measured_by
-from common.lab.probes import all_ended, led, registered, sound
+from common.lab.probes import all_ended, led, registered, sound, traced
 from common.lab.scenario import (
     AGENTS,
     BUS,
     DOOR,
     PROCESSES,
+    REAL_PROCESSES,
+    SAID,
     SCHEDULERS,
     TASKS,
     Beat,
@@ -52,6 +54,14 @@ BEATS = (
         ),
         Claim("leads", figure("dts_scheduler_leading", 1), shows="figures-tell-what-is"),
         look=(TASKS,),
+    ),
+    Beat(
+        "trail",
+        Do(Ask("traced", "POST", "/api/v1/tasks", "traced", {"taskId": "{task}", "content": "echo followed"})),
+        Claim("ended", all_ended("SUCCESS", "traced")),
+        Claim("trail", traced("traced", "agent", "api", "manager", "scheduler"), shows="one-trail-through-all"),
+        look=(TASKS, SAID),
+        needs=REAL_PROCESSES,
     ),
     Beat(
         "kill-agent",
@@ -134,6 +144,7 @@ LEDGER = Ledger(
         "every-process-measures",
         "figures-tell-what-was",
         "figures-tell-what-is",
+        "one-trail-through-all",
         "figures-tell-trouble",
         "work-outlives-an-agent",
         "work-outlives-a-leader",
@@ -160,6 +171,7 @@ SCENARIO = Scenario(
         "dts up 5 -d --profile real",
         'eval "$(dts env)"',
         'curl -H "Authorization: Bearer $DTS_API_TOKEN" "$DTS_API_URL/metrics/targets"',
+        "dts trace <ID of a task>",
         "dts look",
         "dts fault kill agent-1",
         "dts diff 4 5",
