@@ -16,7 +16,8 @@ from urllib.parse import unquote
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError
 
 from common.domain.errors import BadSetting
-from common.transports.redis_address import behind_sentinels, completed
+from common.transports.access import check_access, whole_redis_url
+from common.transports.tls import Tls
 
 PREFIX = "DTS_"
 
@@ -31,6 +32,15 @@ class Settings(BaseModel):
         description="the Redis that holds the truth, like redis://127.0.0.1:6379/0; behind Sentinels like "
         "redis+sentinel://host1:26379,host2:26379,host3:26379/mymaster/0",
     )
+    redis_user: str = Field("", description="the user at Redis, where the url names none; Redis' own default if unset")
+    redis_password: str = Field("", repr=False, description="the password at Redis, where the url has none")
+    redis_sentinel_user: str = Field("", description="the user at the Sentinels, where they want one")
+    redis_sentinel_password: str = Field("", repr=False, description="the password at the Sentinels")
+    redis_ca: Path | None = Field(
+        None, description="file of certificates, PEM, by which Redis is trusted; goes with rediss://"
+    )
+    redis_certificate: Path | None = Field(None, description="file of our own certificate for Redis, PEM")
+    redis_key: Path | None = Field(None, description="file of that certificate's key, PEM, without a password")
     redis_replicas: int | None = Field(
         None,
         ge=0,
@@ -70,7 +80,28 @@ class Settings(BaseModel):
     zookeeper: str = Field(
         "", description="ZooKeeper, like zk1:2181,zk2:2181/dts; where unset, Redis tells who lives and who leads"
     )
+    zookeeper_auth: str = Field(
+        "", repr=False, description="user:password at ZooKeeper (digest); what dts makes there only that user may touch"
+    )
+    zookeeper_ca: Path | None = Field(
+        None, description="file of certificates, PEM, by which ZooKeeper is trusted; speaks TLS where set"
+    )
+    zookeeper_certificate: Path | None = Field(None, description="file of our own certificate for ZooKeeper, PEM")
+    zookeeper_key: Path | None = Field(None, description="file of that certificate's key, PEM, without a password")
     kafka: str = Field("", description="Kafka, like kafka1:9092,kafka2:9092; where unset, lists in Redis are the bus")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="Kafka's security protocol: TLS with SSL in it, user and password with SASL"
+    )
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="how the password is proved to Kafka"
+    )
+    kafka_user: str = Field("", description="the user at Kafka")
+    kafka_password: str = Field("", repr=False, description="the password at Kafka")
+    kafka_ca: Path | None = Field(
+        None, description="file of certificates, PEM, by which Kafka is trusted; goes with SSL and SASL_SSL"
+    )
+    kafka_certificate: Path | None = Field(None, description="file of our own certificate for Kafka, PEM")
+    kafka_key: Path | None = Field(None, description="file of that certificate's key, PEM, without a password")
     heartbeat: float = Field(1.0, ge=0.1, le=60, description="how often an agent tells how it is")
     forget: float = Field(
         86_400.0, ge=10, description="how long an agent may be gone before its destination on the bus is removed"
@@ -120,6 +151,15 @@ class Settings(BaseModel):
     rpc_secret: str = Field(
         "", repr=False, description="what managers, task-apis and agents prove to each other that they know; no default"
     )
+    rpc_ca: Path | None = Field(
+        None,
+        description="file of certificates, PEM, by which task-managers are trusted, and by them their callers; "
+        "speaks TLS where set",
+    )
+    rpc_certificate: Path | None = Field(
+        None, description="file of our own certificate for RPC, PEM; a task-manager speaks TLS alone where set"
+    )
+    rpc_key: Path | None = Field(None, description="file of that certificate's key, PEM, without a password")
     rpc_timeout: float = Field(5.0, gt=0, le=600, description="how long an answer to an RPC call may take")
     api_listen: str = Field("127.0.0.1:8080", description="where the REST API is served; port 0 takes a free one")
     api_url: str = Field("", description="where clients find the API, like http://127.0.0.1:8080")
@@ -162,7 +202,12 @@ class Settings(BaseModel):
             settings = cls(**values)
         except ValidationError as error:
             raise BadSetting("; ".join(_sentence(detail["loc"], detail["msg"]) for detail in error.errors())) from None
-        return _with_whole_url(settings)
+        check_access(settings)
+        return settings.model_copy(update={"redis_url": whole_redis_url(settings)})
+
+    def tls(self, name: str) -> Tls:
+        """The files for `redis`, `zookeeper`, `kafka` or `rpc`."""
+        return Tls(name, *(getattr(self, f"{name}_{file}") for file in ("ca", "certificate", "key")))
 
     def secrets(self) -> list[str]:
         """What of it nobody may see: what is not shown, and passwords within urls."""
@@ -170,16 +215,6 @@ class Settings(BaseModel):
         hidden = [texts[name] for name, field in type(self).model_fields.items() if not field.repr]
         passwords = [found[1] for text in texts.values() for found in re.finditer(r"://[^\s/:@]*:([^\s/@]+)@", text)]
         return [secret for secret in [*hidden, *passwords, *map(unquote, passwords)] if secret]
-
-
-def _with_whole_url(settings: Settings) -> Settings:
-    """With all that is said of Redis in its url."""
-    url, replicas = settings.redis_url, settings.redis_replicas
-    if replicas is None:
-        replicas = int(settings.durability == "durable" and behind_sentinels(url))
-    if not (url and replicas):
-        return settings
-    return settings.model_copy(update={"redis_url": completed(url, {"replicas": replicas})})
 
 
 def _lookup(environ: Mapping[str, str], name: str) -> str | None:

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -38,6 +39,12 @@ class ManagerBoot:
         self._clients.callback(self.bus.close)
         self.registry = registry_of(settings, client, self.clock)
         self._clients.callback(self.registry.close)
+
+    @property
+    def rpc_tls(self) -> ssl.SSLContext | None:
+        """By what it answers calls; None where that is not set. Raises BadSetting."""
+        files = self._settings.tls("rpc")
+        return files.server() if files else None
 
     def connected(self, **options: Any) -> Redis:
         """A client of its own, closed in the end."""

@@ -171,7 +171,7 @@ def compose_manager(settings: Settings, client: Callable[..., Redis]) -> Manager
     own = ManagerBoot(settings, client)
     store, manager = own.store(own.connected()), settings.manager
     answers = methods(StoreService(store, own.ids), store)
-    rpc = RpcServer(settings.rpc_listen, settings.rpc_secret, TASK_MANAGER, answers, own.clock)
+    rpc = RpcServer(settings.rpc_listen, settings.rpc_secret, TASK_MANAGER, answers, own.clock, tls=own.rpc_tls)
     own.serve(
         [
             LogWriter(own.bus.logs(manager), store, manager),

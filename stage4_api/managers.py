@@ -19,7 +19,9 @@ class Managers(Caller):
             raise BadSetting("DTS_RPC_SECRET: is not set; it has to be the one that the task-managers know")
         self._providers_found = Providers(registry, TASK_MANAGER)
         within = settings.rpc_timeout
-        dial = partial(Line, secret=settings.rpc_secret, service=TASK_MANAGER, patience=within)
+        files = settings.tls("rpc")
+        tls = files.client() if files else None
+        dial = partial(Line, secret=settings.rpc_secret, service=TASK_MANAGER, patience=within, tls=tls)
         super().__init__(self._providers_found, dial, within, clock)
 
     def close(self) -> None:

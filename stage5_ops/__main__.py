@@ -187,7 +187,7 @@ def compose_manager(settings: Settings, client: Callable[..., Redis]) -> Manager
     manager, measures = settings.manager, figures("manager", settings.manager)
     store = own.store(own.connected(), TaskTimes(measures, StoreFigures(measures)))
     answers = CallFigures(measures).measured(methods(StoreService(store, own.ids), store))
-    rpc = RpcServer(settings.rpc_listen, settings.rpc_secret, TASK_MANAGER, answers, own.clock)
+    rpc = RpcServer(settings.rpc_listen, settings.rpc_secret, TASK_MANAGER, answers, own.clock, tls=own.rpc_tls)
     own.serve(
         [
             LogFigures(measures),

@@ -15,10 +15,16 @@ class Wire:
         self._to = to
         self._whole = threading.Event()
         self._whole.set()
+        self._record: bytearray | None = None
         self._listener = socket.create_server((LOOPBACK, 0))
         self._sockets = [self._listener]
         self.port = int(self._listener.getsockname()[1])
         self._run(self._accept)
+
+    def recorded(self) -> bytearray:
+        """All that comes through from now on, as it grows."""
+        self._record = bytearray()
+        return self._record
 
     def cut(self) -> None:
         self._whole.clear()
@@ -57,6 +63,8 @@ class Wire:
         with contextlib.suppress(OSError):
             while data := one.recv(65536):
                 self._whole.wait()
+                if self._record is not None:
+                    self._record += data
                 other.sendall(data)
             other.shutdown(socket.SHUT_RDWR)
 

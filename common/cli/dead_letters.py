@@ -158,7 +158,7 @@ def _post(ctx: click.Context, redis_url: str | None) -> Iterator[_Post]:
     from common.transports.dead_letters import dead_letters_of
 
     with backend(ctx, redis_url) as place:
-        keepers = dead_letters_of(place.redis, place.store.keys, place.kafka)
+        keepers = dead_letters_of(place.redis, place.store.keys, place.kafka, place.kafka_access)
         try:
             yield _Post(place, keepers)
         finally:

@@ -1,9 +1,9 @@
 """Where a command finds the tasks: the API or the Redis it is told of, else those that `dts up` runs here."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from common.settings import Settings
 from common.store.keys import Keys
 from common.store.reading import LogPage, Page
 from common.store.tasks import Limits, Submitted, TaskStore
+from common.transports.kafka_access import kafka_access
 from common.transports.redis_client import connect
 
 ENV_FILE = Path("cluster.run", "env")
@@ -40,6 +41,7 @@ class Backend:
     redis: Redis
     clock: Clock
     kafka: str = ""
+    kafka_access: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 class Tasks(Protocol):
@@ -115,7 +117,13 @@ def backend(ctx: click.Context, redis_url: str | None) -> Iterator[Backend]:
     redis = connect(settings.redis_url)
     try:
         limits = Limits(pending=settings.pending_bound, lost=settings.max_lost, retention=settings.retention)
-        yield Backend(TaskStore(redis, Keys(settings.namespace), limits), redis, SystemClock(), settings.kafka)
+        yield Backend(
+            TaskStore(redis, Keys(settings.namespace), limits),
+            redis,
+            SystemClock(),
+            settings.kafka,
+            kafka_access(settings),
+        )
     finally:
         redis.close()
 

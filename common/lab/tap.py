@@ -85,10 +85,13 @@ class Tap:
         self._bus.close()
 
     def _kafka(self) -> "tuple[KafkaLink, Topic]":
+        from common.transports.kafka_access import kafka_access
         from common.transports.kafka_bus import status_topic
         from common.transports.kafka_client import KafkaLink
 
-        return KafkaLink(self._settings.kafka, NAME), status_topic(self._settings.namespace)
+        return KafkaLink(self._settings.kafka, NAME, kafka_access(self._settings)), status_topic(
+            self._settings.namespace
+        )
 
 
 def _same(raw: bytes) -> bytes:

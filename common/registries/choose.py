@@ -19,8 +19,9 @@ def registry_of(settings: Settings, client: Callable[..., Redis], clock: Clock) 
     if settings.zookeeper:
         # Only who uses ZooKeeper pays for loading its client.
         from common.registries.zookeeper import ZooKeeperRegistry
+        from common.registries.zookeeper_access import zookeeper_access
 
-        return ZooKeeperRegistry(settings.zookeeper, settings.session, clock)
+        return ZooKeeperRegistry(settings.zookeeper, settings.session, clock, zookeeper_access(settings))
     from common.registries.redis_lease import RedisLeaseRegistry
 
     # Several tries to renew fit into a lease.

@@ -10,6 +10,7 @@ https://zookeeper.apache.org/doc/current/recipes.html#sc_leaderElection
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from kazoo.exceptions import NodeExistsError, NoNodeError
@@ -32,9 +33,11 @@ READ_ANEW = 60.0
 class ZooKeeperRegistry(KeptRegistry):
     """The registry at `hosts`, "host:port,host:port/chroot". Begins to connect at once; raises BadSetting."""
 
-    def __init__(self, hosts: str, session: float, clock: Clock) -> None:
+    def __init__(
+        self, hosts: str, session: float, clock: Clock, access: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         super().__init__(session, clock)
-        self._link = Link(hosts, session, self._wake_all, self._doubt_all)
+        self._link = Link(hosts, session, self._wake_all, self._doubt_all, access)
 
     def leader(self, office: str) -> tuple[str, int] | None:
         self._link.session(within=ANSWER_WITHIN)

@@ -2,16 +2,20 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import (
+    AuthFailedError,
     BadVersionError,
     ConnectionClosedError,
     ConnectionLoss,
+    InvalidACLError,
     KazooException,
+    NoAuthError,
     NodeExistsError,
     NoNodeError,
     NotEmptyError,
@@ -69,13 +73,21 @@ class Link:
     Raises BadSetting where `hosts` is not "host:port,host:port/chroot".
     """
 
-    def __init__(self, hosts: str, seconds: float, back: Callable[[], None], doubt: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        hosts: str,
+        seconds: float,
+        back: Callable[[], None],
+        doubt: Callable[[], None],
+        access: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """`access` is how both sides prove who they are (common.registries.zookeeper_access)."""
         checked(hosts)
         self._asked, self._back, self._doubt = seconds, back, doubt
         self._granted = 0.0
         self._closing = False
         self._lock = threading.Lock()
-        self.zk = _Client(hosts, seconds)
+        self.zk = _Client(hosts, seconds, access)
         self.zk.add_listener(self._changed)
         self._connected = self.zk.start_async()
 
@@ -222,10 +234,15 @@ class _Connection(ConnectionHandler):  # type: ignore[misc]
 class _Client(KazooClient):  # type: ignore[misc]
     granted = 0.0
 
-    def __init__(self, hosts: str, seconds: float) -> None:
+    def __init__(self, hosts: str, seconds: float, access: Mapping[str, Any]) -> None:
         for_ever = {"max_tries": -1, "delay": 0.1, "backoff": 1.5, "max_delay": min(1.0, seconds / 6)}
         super().__init__(
-            hosts, timeout=seconds, connection_retry=for_ever, handler=SequentialThreadingHandler(), logger=_quiet
+            hosts,
+            timeout=seconds,
+            connection_retry=for_ever,
+            handler=SequentialThreadingHandler(),
+            logger=_quiet,
+            **access,
         )
         self._connection = _Connection(self, self._conn_retry.copy(), logger=_quiet)
 
@@ -251,6 +268,11 @@ def zookeeper_errors() -> Iterator[None]:
         OperationTimeoutError,
     ) as error:
         raise Unanswered(f"ZooKeeper is away: {error or type(error).__name__}") from error
+    except (NoAuthError, AuthFailedError, InvalidACLError) as error:
+        raise Unready(
+            "ZooKeeper refuses it: what stands there belongs to another user; "
+            "all processes of one system need the same DTS_ZOOKEEPER_AUTH"
+        ) from error
     except KazooException as error:
         raise Unready(f"ZooKeeper refuses it now: {type(error).__name__} {error}".rstrip()) from error
 

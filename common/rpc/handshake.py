@@ -4,12 +4,14 @@
     client → server    "DTSRPC", the version, 32 random bytes c, HMAC(secret, "client", service, s, c)
     server → client    HMAC(secret, "server", service, c, s); nothing, and the end, where it refuses
 
-Each proof covers both sides' random bytes, so none can be replayed. What is said afterwards is not encrypted.
+Each proof covers both sides' random bytes, so none can be replayed. What is said afterwards is encrypted only where all
+of it goes by TLS, which is spoken before that.
 """
 
 import hmac
 import secrets
 import socket
+import ssl
 
 from common.domain.errors import Unavailable
 
@@ -47,14 +49,20 @@ def as_client(sock: socket.socket, secret: str, service: str) -> None:
         raise NotProved("it does not know the secret (DTS_RPC_SECRET)")
 
 
-def dial(address: str, secret: str, service: str) -> socket.socket:
-    """Connect to "host:port" and go through it; raises Unavailable, for nothing was asked yet."""
+def dial(address: str, secret: str, service: str, tls: ssl.SSLContext | None = None) -> socket.socket:
+    """Connect to "host:port" and go through it; raises Unavailable, for nothing was asked yet.
+
+    With `tls` the other side must also have a certificate for that host.
+    """
     host, _, port = address.rpartition(":")
+    host = host.strip("[]")
     try:
-        sock = socket.create_connection((host.strip("[]"), int(port)), WITHIN)
+        sock = socket.create_connection((host, int(port)), WITHIN)
     except (OSError, ValueError) as error:
         raise Unavailable(f"can't reach {address}: {error}") from error
     try:
+        if tls:
+            sock = tls.wrap_socket(sock, server_hostname=host)
         as_client(sock, secret, service)
     except (OSError, NotProved) as error:
         sock.close()

@@ -1,5 +1,6 @@
 """Line: one connection to one provider, for one thread at a time."""
 
+import ssl
 from typing import Any
 
 from common.domain.errors import Unanswered
@@ -11,9 +12,11 @@ from common.rpc.wire import Refused, connection
 class Line:
     """Open from when it is made; raises Unavailable then. A line that raised Unanswered is spoilt: close it."""
 
-    def __init__(self, address: str, secret: str, service: str, patience: float) -> None:
+    def __init__(
+        self, address: str, secret: str, service: str, patience: float, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.address = address
-        self._connection = connection(dial(address, secret, service), patience)
+        self._connection = connection(dial(address, secret, service, tls), patience)
 
     @property
     def usable(self) -> bool:

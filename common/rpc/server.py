@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,7 +14,7 @@ from common.clock import Clock
 from common.domain.errors import BadSetting, DtsError
 from common.logs import answering
 from common.rpc.envelope import REQUEST, answer, arguments_of, leaving, trouble
-from common.rpc.handshake import NotProved, as_server
+from common.rpc.handshake import WITHIN, NotProved, as_server
 from common.rpc.wire import Answering, ValueConnection, connection
 from common.service import Service
 
@@ -38,18 +39,28 @@ Methods = Mapping[str, Callable[[Mapping[str, Any]], Any]]
 class RpcServer(Service):
     """Answers calls of `service` at `listen`, like "127.0.0.1:0", from when it is made. Raises BadSetting.
 
-    Only who knows `secret` is heard. `address` is where it really listens.
+    Only who knows `secret` is heard, and with `tls` only by that. `address` is where it really listens.
     """
 
     name = "rpc"
 
-    def __init__(self, listen: str, secret: str, service: str, methods: Methods, clock: Clock) -> None:
+    def __init__(
+        self,
+        listen: str,
+        secret: str,
+        service: str,
+        methods: Methods,
+        clock: Clock,
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         if not secret:
             raise BadSetting(
                 "DTS_RPC_SECRET: is not set; managers, task-apis and agents prove to each other that they know it. "
                 "Make one: export DTS_RPC_SECRET=$(openssl rand -hex 32)"
             )
         self._secret, self._service, self._methods, self._clock = secret, service, methods, clock
+        self._tls = tls
         self._leaving = threading.Event()
         self._calls = _Calls()
         host, _, port = listen.rpartition(":")
@@ -71,13 +82,21 @@ class RpcServer(Service):
             log.warning("calls were still answered when we had to go; who made them can't tell what they did")
         self._server.close()
 
-    def admit(self, sock: socket.socket) -> None:
-        """Raises AuthenticationError where the other side does not know the secret."""
+    def admit(self, sock: socket.socket) -> socket.socket:
+        """The connection to be used from now on; `sock` is of no use any more where that is another.
+
+        Raises AuthenticationError where the other side does not know the secret.
+        """
         try:
+            if self._tls:
+                sock.settimeout(WITHIN)
+                sock = self._tls.wrap_socket(sock, server_side=True)
             as_server(sock, self._secret, self._service)
         except (NotProved, OSError) as error:
+            sock.close()
             log.warning("a connection was refused: %s", error)
             raise AuthenticationError(str(error)) from error
+        return sock
 
     def answer(self, method: str, body: bytes) -> bytes:
         """The answer to one call, whatever becomes of it."""
@@ -160,9 +179,14 @@ class _Server(ThreadedServer):  # type: ignore[misc]  # rpyc has no types
             sock.close()
 
     def _admitted(self, sock: socket.socket) -> tuple[socket.socket, None]:
-        self._owner.admit(sock)
-        return sock, None
+        return self._owner.admit(sock), None
 
     def _serve_client(self, sock: socket.socket, _: None) -> None:
-        served: ValueConnection = connection(sock, PATIENCE, self._owner.answer)
-        served.serve_all()
+        # By TLS it is another than the one that was taken, and the one to be closed when we stop.
+        self.clients.add(sock)
+        try:
+            served: ValueConnection = connection(sock, PATIENCE, self._owner.answer)
+            served.serve_all()
+        finally:
+            self.clients.discard(sock)
+            sock.close()

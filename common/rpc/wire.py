@@ -5,6 +5,7 @@ whatever asks for that is refused, whoever asks. https://rpyc.readthedocs.io/en/
 """
 
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any
@@ -99,6 +100,10 @@ class _PatientStream(SocketStream):  # type: ignore[misc]  # rpyc has no types
     def __init__(self, sock: socket.socket, patience: float) -> None:
         super().__init__(sock)
         self._patience = patience
+
+    def poll(self, timeout: float) -> bool:
+        # By TLS more may have come than was asked for: the socket itself has nothing then.
+        return (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0) or bool(super().poll(timeout))
 
     def read(self, count: int) -> bytes:
         data = self._some(count)

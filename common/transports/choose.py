@@ -18,10 +18,12 @@ def bus_of(settings: Settings, client: Callable[..., Redis], ids: Ids, name: str
     """
     if settings.kafka:
         # Only who uses Kafka pays for loading its client.
+        from common.transports.kafka_access import kafka_access
         from common.transports.kafka_bus import KafkaBus
         from common.transports.kafka_client import KafkaLink
 
-        return KafkaBus(KafkaLink(settings.kafka, name), settings.namespace, settings.session)
+        link = KafkaLink(settings.kafka, name, kafka_access(settings))
+        return KafkaBus(link, settings.namespace, settings.session)
     from common.transports.redis_bus import RedisBus
 
     return RedisBus(client, Keys(settings.namespace), ids, settings.session)

@@ -1,8 +1,9 @@
 """Dead letters: messages that nobody could read or take, with the reason; and the ways out for them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from redis import Redis
@@ -119,13 +120,15 @@ class KafkaDeadLetters:
         self._link.close()
 
 
-def dead_letters_of(redis: Redis, keys: Keys, kafka: str) -> list[DeadLetters]:
+def dead_letters_of(
+    redis: Redis, keys: Keys, kafka: str, access: Mapping[str, Any] = MappingProxyType({})
+) -> list[DeadLetters]:
     """All that are kept: in Redis, and in Kafka where there is one."""
     kept: list[DeadLetters] = [RedisDeadLetters(redis, keys)]
     if kafka:
         from common.transports.kafka_client import KafkaLink
 
-        kept.append(KafkaDeadLetters(KafkaLink(kafka, "dts")))
+        kept.append(KafkaDeadLetters(KafkaLink(kafka, "dts", access)))
     return kept
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -68,12 +69,16 @@ class Topic:
 class KafkaLink:
     """Connections to one Kafka, made when they are needed. Safe to share between threads; its consumers are not."""
 
-    def __init__(self, servers: str, name: str) -> None:
-        """`servers` like kafka1:9092,kafka2:9092; `name` says in the broker's logs who this is."""
+    def __init__(self, servers: str, name: str, access: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """`servers` like kafka1:9092,kafka2:9092; `name` says in the broker's logs who this is.
+
+        `access` is how both sides prove who they are (common.transports.kafka_access).
+        """
         self._servers = [server.strip() for server in servers.split(",") if server.strip()]
         if not self._servers or any(not server.rpartition(":")[2].isdigit() for server in self._servers):
             raise BadSetting(f"DTS_KAFKA: {servers!r} names no Kafka; write kafka1:9092,kafka2:9092")
         self._name = name
+        self._options = {**_COMMON, **access}
         self._lock = threading.Lock()
         self._producer: _Producer | None = None
         self._admin: KafkaAdminClient | None = None
@@ -134,7 +139,7 @@ class KafkaLink:
                 # A topic that is made anew while we run is seen soon.
                 metadata_max_age_ms=5_000,
                 max_partition_fetch_bytes=2 * LARGEST,
-                **_COMMON,
+                **self._options,
                 **_QUIET,
             )
 
@@ -170,7 +175,7 @@ class KafkaLink:
         """The client for questions about topics and groups, for one caller at a time. Raises Unavailable."""
         with self._lock, kafka_errors():
             if self._admin is None:
-                self._admin = KafkaAdminClient(bootstrap_servers=self._servers, client_id=self._name, **_COMMON)
+                self._admin = KafkaAdminClient(bootstrap_servers=self._servers, client_id=self._name, **self._options)
             try:
                 yield self._admin
             except Exception:
@@ -216,7 +221,7 @@ class KafkaLink:
                     batch_size=131_072,
                     linger_ms=0,
                     allow_auto_create_topics=False,
-                    **_COMMON,
+                    **self._options,
                     **_QUIET,
                 )
             return self._producer
@@ -284,6 +289,9 @@ def _translated(error: KafkaError) -> Exception:
         return Unanswered(f"Kafka did not confirm: a broker's disk is full or broken; make room: {_words(error)}")
     if isinstance(error, _DOUBTFUL):
         return Unanswered(f"Kafka did not confirm: {_words(error)}")
+    if isinstance(error, kafka_error.KafkaTimeoutError) and "bootstrap" in str(error):
+        # All that a client tells of a broker that hangs up on it.
+        return Unavailable(f"Kafka is away, or refuses our user or certificate (then its log says so): {_words(error)}")
     return Unavailable(f"Kafka is away: {_words(error)}")
 
 

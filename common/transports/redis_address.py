@@ -1,7 +1,7 @@
 """What the settings say of Redis beside its url becomes part of the url: whoever has it has all that it takes."""
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 
 def completed(url: str, options: Mapping[str, object]) -> str:
@@ -12,6 +12,19 @@ def completed(url: str, options: Mapping[str, object]) -> str:
     return parts._replace(query=urlencode({**query, **missing})).geturl() if missing else url
 
 
+def with_login(url: str, user: str, password: str) -> str:
+    """The url with a user and password, unless it has its own."""
+    parts = urlsplit(url)
+    if not password or "@" in parts.netloc:
+        return url
+    return parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{parts.netloc}").geturl()
+
+
 def behind_sentinels(url: str) -> bool:
     """Whether its master is found through Sentinels."""
     return urlsplit(url).scheme.endswith("+sentinel")
+
+
+def secured(url: str) -> bool:
+    """Whether it is spoken to by TLS."""
+    return urlsplit(url).scheme.startswith("rediss")

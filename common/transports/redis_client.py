@@ -77,6 +77,7 @@ _NOT_DONE_CODES = (
     *("OOM", "MISCONF", "READONLY", "LOADING", "BUSY ", "NOREPLICAS", "CLUSTERDOWN", "MASTERDOWN"),
     "max number of clients",
 )
+_RIGHTS = "its user may not do that; docs/security.md says what dts needs"
 _MEANINGS = {
     "used memory > 'maxmemory'": "its memory is full; give it more (CONFIG SET maxmemory), or remove keys",
     "MISCONF": "it can't write to its disk; see that there is room",
@@ -85,7 +86,8 @@ _MEANINGS = {
     "BUSY": "a script keeps it busy; redis-cli SCRIPT KILL ends one that has written nothing",
     "NOREPLICAS": "it wants more replicas than are connected",
     "max number of clients": "it has as many clients as it may",
-    "uthenticat": "it wants a user and password; they stand in the url",
+    "uthenticat": "it wants a user and password; they stand in the url, or in DTS_REDIS_USER and DTS_REDIS_PASSWORD",
+    "invalid username-password": "it knows no such user with that password",
 }
 """What a person may make of a refusal, by words in it."""
 
@@ -139,6 +141,10 @@ def _translated(error: Exception) -> Exception:
             return Unavailable(f"Redis is away: {error}")
         meaning = next((f"{meaning}: " for words, meaning in _MEANINGS.items() if words in str(error)), "")
         return Unready(f"Redis refuses it now: {meaning}{error}")
+    if isinstance(error, exceptions.NoPermissionError):
+        # Within a script something may have been done before.
+        kind = Unanswered if "script" in str(error) else Unready
+        return kind(f"Redis refuses it: {_RIGHTS}: {error}")
     if not isinstance(error, exceptions.ResponseError):
         return Unanswered(f"Redis is away: {error}")
     if "WRONGTYPE" in str(error):
