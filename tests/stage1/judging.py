@@ -25,7 +25,7 @@ def judged(
     now = time.time()
     lives, lines = Lives(desk.redis, desk.keys), journal.by_task()
     checker = Checker(Terms(now, all_journaled=True, agents=lives.agents(), **terms), lines, client_log)
-    for life in lives.of([*task_ids, *checker.missing]):
+    for life in lives.of(dict.fromkeys([*task_ids, *checker.missing])):
         checker.look(life)
     return checker.finish(left)
 
