@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -46,6 +47,7 @@ class Span(click.ParamType):  # type: ignore[type-arg]  # generic only since cli
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--stage", "number", type=click.Choice(["2", "3", "4", "5"]), default="5", show_default=True)
 @click.option("--minutes", type=click.FloatRange(0.1), default=2.0, show_default=True, help="For how long faults come.")
+@click.option("--faults", "most", type=click.IntRange(1), help="Stop after so many, if the time is not over before.")
 @click.option("--every", type=Span(), default="5..10", show_default=True, help="How often a fault comes.")
 @click.option("--profile", type=click.Choice(["embedded", "real"]), default="real", show_default=True)
 @click.option("--agents", type=click.IntRange(2), default=3, show_default=True)
@@ -61,6 +63,7 @@ def chaos(
     *,
     number: str,
     minutes: float,
+    most: int | None,
     every: tuple[float, float],
     profile: str,
     agents: int,
@@ -93,7 +96,7 @@ def chaos(
         apis=apis if number > "3" else None,
     )
     run = Run(number, profile, sizes, lease=lease, rate=rate, seed=seed)
-    storm, verdict, wrong = run.play(minutes * 60, every, only, keep)
+    storm, verdict, wrong = run.play(Plan(minutes * 60, most or sys.maxsize, every, only), keep)
     wrong += verdict.violations
     table(("fault", "times"), [(kind, str(times)) for kind, times in sorted(storm.counts().items())])
     table(("", "violations", "what holds"), table_of(verdict))
@@ -107,6 +110,16 @@ def chaos(
     sys.exit(1 if verdict.lost or wrong else 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which faults come, how often, and until when."""
+
+    seconds: float
+    most: int
+    every: tuple[float, float]
+    only: tuple[str, ...]
+
+
 class Run:
     """One system, one load, one storm."""
 
@@ -114,9 +127,7 @@ class Run:
         self._number, self._profile, self._sizes = number, profile, sizes
         self._lease, self._rate, self._seed = lease, rate, seed
 
-    def play(
-        self, seconds: float, every: tuple[float, float], only: tuple[str, ...], keep: Path | None
-    ) -> tuple[Storm, Verdict, list[str]]:
+    def play(self, plan: Plan, keep: Path | None) -> tuple[Storm, Verdict, list[str]]:
         """What was done, what became of it, and what went wrong beside."""
         wrong: list[str] = []
         rng = random.Random(self._seed)
@@ -127,13 +138,15 @@ class Run:
             if keep:
                 at_the_end.callback(_kept, folder, keep)
             desk, journal, faults = Desk(redis), Journal(folder), Faults(cluster, redis, rng, self._lease)
-            storm = Storm(faults, rng, every)
+            storm, over = Storm(faults, rng, plan.every), time.monotonic() + plan.seconds
+            wanted = _meant(cluster, plan.only)
             load = Load(tasks_of(cluster, desk.store), journal, folder / "calls.jsonl", self._rate, self._seed)
             load.start()
-            over = time.monotonic() + seconds
             try:
                 storm.rage(
-                    _meant(cluster, only), lambda: time.monotonic() >= over, lambda text: click.echo(text, err=True)
+                    wanted,
+                    lambda: time.monotonic() >= over or len(storm.blows) >= plan.most,
+                    lambda text: click.echo(text, err=True),
                 )
             except (NotYet, LabError) as error:
                 wrong.append(f"a fault could not be done or healed: {error}")

@@ -1,7 +1,6 @@
 """What is done to a running system on purpose: who is hit, how, for how long; and how each of it is healed."""
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -135,7 +134,7 @@ class Storm:
             kind = next(turn)
             told(f"{len(self.blows) + 1}: {kind}")
             self.blows.append(self._faults.strike(kind))
-            threading.Event().wait(max(0.0, due - time.monotonic()))
+            until(lambda: until_then() or time.monotonic() >= due, self._every[1] + 10, every=0.05)  # noqa: B023
 
     @property
     def windows(self) -> list[tuple[float, float]]:
