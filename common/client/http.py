@@ -110,6 +110,7 @@ class Http:
         self._pool.clear()
 
     def _tried(self, ask: Callable[[str], Any], *, again: bool) -> Any:
+        doubt: Unanswered | None = None
         for number in range(TRIES):
             base = self._bases[(self._first + number) % len(self._bases)]
             try:
@@ -117,8 +118,10 @@ class Http:
             except Unavailable as error:
                 rest = getattr(error, "rest", REST * 2**number)
                 may_repeat = again or not error.may_have_happened
+                # What may have happened is not undone by a next try that certainly did not.
+                doubt = error if isinstance(error, Unanswered) else doubt
                 if number == TRIES - 1 or not may_repeat or rest > LONGEST_REST:
-                    raise
+                    raise doubt or error from None
             else:
                 self._first = (self._first + number) % len(self._bases)
                 return value

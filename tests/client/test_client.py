@@ -221,6 +221,12 @@ def test_in_the_end_it_says_whether_it_may_have_happened(serve: Any, trouble: An
     assert type(told.value) is error
 
 
+@pytest.mark.parametrize("trouble", [LOST, None])
+def test_what_may_have_happened_is_not_undone_by_a_next_try_that_certainly_did_not(serve: Any, trouble: Any) -> None:
+    with Client(serve(saying(trouble, AWAY))) as client, pytest.raises(Unanswered):
+        client.submit_all([Submission(content="true", request_id="r")])
+
+
 def test_a_submission_is_sent_again_for_it_always_has_an_id(serve: Any) -> None:
     script = saying(None, LOST, (200, {"results": [{"status": 201, "taskId": "t"}]}), (404, {"detail": "no task"}))
     with Client(serve(script)) as client, pytest.raises(Rejected, match="no task t"):
