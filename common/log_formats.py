@@ -27,7 +27,7 @@ MASK = "***"
 request: ContextVar[str] = ContextVar("request", default="")
 """The id of the request that is answered now: set where it comes in, it stands in all that is logged meanwhile."""
 
-_PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/@]+@")
+_PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)|(password=)[^\s&]+")
 _COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 
 
@@ -158,7 +158,7 @@ def _hiding(secrets: Iterable[str]) -> Callable[[str], str]:
 
     def hide(line: str) -> str:
         if "://" in line:
-            line = _PASSWORD.sub(rf"\1{MASK}@", line)
+            line = _PASSWORD.sub(lambda found: f"{found[1] or found[2]}{MASK}", line)
         for secret in known:
             if secret in line:
                 line = line.replace(secret, MASK)

@@ -20,6 +20,8 @@ from common.transports.access import check_access, whole_redis_url
 from common.transports.tls import Tls
 
 PREFIX = "DTS_"
+PASSWORDS = re.compile(r"://[^\s/:@]*:([^\s/@]+)@|password=([^\s&]+)")
+"""Within a url."""
 
 
 class Settings(BaseModel):
@@ -213,7 +215,7 @@ class Settings(BaseModel):
         """What of it nobody may see: what is not shown, and passwords within urls."""
         texts = {name: str(getattr(self, name)) for name in type(self).model_fields}
         hidden = [texts[name] for name, field in type(self).model_fields.items() if not field.repr]
-        passwords = [found[1] for text in texts.values() for found in re.finditer(r"://[^\s/:@]*:([^\s/@]+)@", text)]
+        passwords = [word for text in texts.values() for found in PASSWORDS.findall(text) for word in found if word]
         return [secret for secret in [*hidden, *passwords, *map(unquote, passwords)] if secret]
 
 

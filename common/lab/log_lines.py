@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 HEAD = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z) ([A-Z]+) (\S+) (.*)", re.DOTALL)
-FIELD = re.compile(r" (task_id|attempt|agent|boot|epoch|tasks|request_id)=(\S*)$")
+FIELD = re.compile(r" (task_id|attempt|agent|boot|epoch|tasks|request_id)=(\S+)$")
 SET_IN = "    "
 """What stands before the lines of a stack, in text."""
 OWN = ("time", "level", "logger", "event", "role", "member", "exception")
