@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 LOOKS = re.compile(
-    r"redis-cli .*\b(H|L|Z|S)?(GET|MGET|GETALL|RANGE|CARD)\b|dts (get|list|logs|ps|dlq)\b"
+    r"redis-cli .*\b(H|L|Z|S)?(GET|MGET|GETALL|RANGE|CARD)\b|dts (get|list|logs|trace|ps|dlq)\b"
     r"|^api [^ ]+( \||$)|^figures |stage4_api ask .* counts"
 )
 """Commands that change nothing: a reader who is too quick repeats them, and so does the test."""

@@ -20,6 +20,7 @@ from tests.house.shell import Shell, Typed, excerpts_on, typed_on
         "README.md",
         "docs/quick-start.md",
         "docs/cookbook.md",
+        "docs/logging.md",
         "stage1_mvp/README.md",
         "stage2_zk/README.md",
         "stage3_kafka/README.md",
