@@ -127,6 +127,10 @@ class Tokens:
         found = [token for token in self._current() if hmac.compare_digest(token.digest, digest)]
         return found[0] if found else None
 
+    def named(self, name: str) -> Token | None:
+        """The token of that name, expired ones too."""
+        return next((token for token in self._current() if token.name == name), None)
+
     def _current(self) -> Sequence[Token]:
         with self._lock:
             now = self._clock.monotonic()

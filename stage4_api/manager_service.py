@@ -50,6 +50,7 @@ def methods(service: TaskService, store: TaskStore) -> Methods:
         "find": lambda said: _listed(service.find(_query(said["query"]), said["limit"], said["cursor"])),
         "counts": lambda _: dict(service.counts()),
         "agents": lambda _: service.agents(),
+        "overview": lambda _: service.overview(),
     }
     done: Methods = {
         "submit": lambda said: [
@@ -146,6 +147,10 @@ class RemoteService:
 
     def agents(self) -> list[Document]:
         found: list[Document] = self._ask("agents")
+        return found
+
+    def overview(self) -> Document:
+        found: Document = self._ask("overview")
         return found
 
     def drain(self, agent: str, by: str) -> Answer:

@@ -87,6 +87,12 @@ class TaskService(Protocol):
         """As common.documents.agent_documents."""
         ...
 
+    def overview(self) -> Document:
+        """The whole system at a glance, for people (stage4_api.store_service says what is in it). What can't be
+        seen now is null, and `health` says why.
+        """
+        ...
+
     def drain(self, agent: str, by: str) -> Answer:
         """OK, SAME; NOT_FOUND where no such agent was ever here."""
         ...

@@ -1,6 +1,7 @@
 """Stage 5 put together: stage 4, and beside each of its roles what an operator needs, on one page.
 
 every role  →  GET /metrics  ←  Prometheus, which asks task-api's /metrics/targets where they all are
+a browser   →  task-api's /  →  RPC →  a task-manager, which looks around: store, registry, bus, dead letters
 """
 
 import logging
@@ -23,6 +24,8 @@ from common.settings import Settings
 from common.store.bell import Bell
 from common.store.leases import Leases
 from common.transports.choose import bus_of
+from common.transports.dead_letters import dead_letters_of
+from common.transports.kafka_access import kafka_access
 from common.transports.redis_client import connect
 from common.transports.redis_list import RedisListQueue
 from stage1_mvp.agent import Agent
@@ -63,6 +66,7 @@ from stage4_api.manager_service import RemoteGate, methods
 from stage4_api.managers import Managers
 from stage4_api.provider import Provider
 from stage4_api.store_service import StoreService
+from stage4_api.surroundings import Places, Surroundings
 from stage5_ops.metrics.agent import AgentFigures, MeteredReport
 from stage5_ops.metrics.endpoint import Endpoint
 from stage5_ops.metrics.figures import LogFigures, figures
@@ -186,7 +190,9 @@ def compose_manager(settings: Settings, client: Callable[..., Redis]) -> Manager
     own = ManagerBoot(settings, client)
     manager, measures = settings.manager, figures("manager", settings.manager)
     store = own.store(own.connected(), TaskTimes(measures, StoreFigures(measures)))
-    answers = CallFigures(measures).measured(methods(StoreService(store, own.ids), store))
+    letters = partial(dead_letters_of, own.connected(), own.keys, settings.kafka, kafka_access(settings))
+    around = Surroundings(Places(own.registry, own.bus, letters, settings), own.clock)
+    answers = CallFigures(measures).measured(methods(StoreService(store, own.ids, around, manager), store))
     rpc = RpcServer(settings.rpc_listen, settings.rpc_secret, TASK_MANAGER, answers, own.clock, tls=own.rpc_tls)
     own.serve(
         [
@@ -195,6 +201,7 @@ def compose_manager(settings: Settings, client: Callable[..., Redis]) -> Manager
             Survey(measures, store, own.bus, own.clock),
             LogWriter(own.bus.logs(manager), store, manager),
             Manager(MeteredQueue(own.bus.status(manager), measures), store, manager, own.clock, gated=True),
+            *around.lookouts,
             rpc,
             # Last: it is found when it answers, and not found any more before it stops answering.
             Provider(own.registry, TASK_MANAGER, settings.rpc_advertise or rpc.address, manager, own.ids.new()),
@@ -209,6 +216,7 @@ def compose_api(settings: Settings, client: Callable[..., Redis]) -> "ApiBoot":
     from stage4_api.api.app import create_app
     from stage4_api.api.server import ApiServer
     from stage4_api.api_boot import ApiBoot
+    from stage5_ops.console.blueprint import add_to as add_console
     from stage5_ops.metrics.api import RequestFigures, routes
 
     own = ApiBoot(settings, client)
@@ -216,6 +224,7 @@ def compose_api(settings: Settings, client: Callable[..., Redis]) -> "ApiBoot":
     more = routes(measures, own.registry)
     app = create_app(own.service, settings, own.clock, own.ids, ready=own.ready, more=more)
     RequestFigures(measures).watch(app)
+    add_console(app, settings)
     me = ("api", settings.api, own.ids.new())
     endpoint = Endpoint(measures, settings, own.registry, own.clock, me)
     own.serve(ApiServer(app, settings), LogFigures(measures), endpoint)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from common.domain.errors import CorruptTask
 from common.domain.query import Query
@@ -131,6 +133,18 @@ class TaskReader:
         """How many tasks that were pushed by hand nobody could read."""
         with redis_errors():
             return int(self._redis.llen(self.keys.dead_letters(self.keys.tasks_queue)))
+
+    def server(self) -> dict[str, Any]:
+        """What the server says of itself: its `version`, its `memory` in bytes, and the seconds that it `took`."""
+        begun = time.monotonic()
+        try:
+            with redis_errors():
+                said = self._redis.info()
+        except ResponseError:
+            # It may not be asked, or is one that only pretends.
+            said = {}
+        took = round(time.monotonic() - begun, 4)
+        return {"version": said.get("redis_version"), "memory": said.get("used_memory"), "took": took}
 
     def read_log(self, task_id: str, attempt: int, offset: int = 0, limit: int = 65_536) -> LogPage:
         """Up to `limit` bytes of the attempt's log from byte `offset` on; never half a character at the end.

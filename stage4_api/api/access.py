@@ -10,7 +10,7 @@ from werkzeug.datastructures import Headers
 from common.clock import Clock
 from common.domain.errors import BadSetting
 from common.settings import Settings
-from common.tokens import Role, Tokens
+from common.tokens import Role, Token, Tokens
 from stage4_api.api.problems import FORBIDDEN, FOREIGN_CALLER, RATE_LIMITED, UNAUTHENTICATED, Problem
 
 MOST_CALLERS = 10_000
@@ -50,15 +50,30 @@ class Access:
         scheme, _, secret = headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             raise Problem(UNAUTHENTICATED, "send the header `Authorization: Bearer <token>`")
-        token = self._tokens.whose(secret.strip())
+        token = self.proved(secret)
+        self.allow(token, role)
+        return token.name
+
+    def proved(self, secret: str) -> Token:
+        """The token that this secret proves, and that holds now. Raises Problem where there is none."""
+        return self._holding(self._tokens.whose(secret.strip()))
+
+    def named(self, name: str) -> Token:
+        """The token of that name, for who has proved it before. Raises Problem where it does not hold any more."""
+        return self._holding(self._tokens.named(name))
+
+    def allow(self, token: Token, role: Role) -> None:
+        """One more request with that token. Raises Problem: it is one too many, or its role does not do."""
+        self._rates.count(token.name)
+        if not token.role.covers(role):
+            raise Problem(FORBIDDEN, f"{token.name!r} is a token for {token.role}s; this needs {role}")
+
+    def _holding(self, token: Token | None) -> Token:
         if token is None:
             raise Problem(UNAUTHENTICATED, "this token is not known")
         if token.expired(self._clock.time()):
             raise Problem(UNAUTHENTICATED, f"this token held until {token.until}")
-        self._rates.count(token.name)
-        if not token.role.covers(role):
-            raise Problem(FORBIDDEN, f"{token.name!r} is a token for {token.role}s; this needs {role}")
-        return token.name
+        return token
 
 
 class Rates:

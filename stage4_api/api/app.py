@@ -40,6 +40,7 @@ class Api(Flask):
     """The application, and what has to be stopped with it."""
 
     desk: Desk
+    access: Access
 
     def stop(self) -> None:
         """Answer at once, from now on, whatever waits for something; returns when nothing is watched any more."""
@@ -63,6 +64,7 @@ def create_app(
     routes = [*ROUTES, *more]
     access = Access(settings, clock)
     app = Api("dts.api", static_folder=None)
+    app.access = access
     app.desk = Desk(
         service,
         Follower(service.standings, clock),

@@ -1,28 +1,39 @@
 """TaskService: what task-api asks is answered the same by a store beside it and by a manager that is called."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from common.clock import SystemClock
+from common.contracts import Bus
 from common.domain.errors import CorruptTask, InvalidTask
 from common.domain.ids import Ids
+from common.domain.messages import Beat
 from common.domain.query import Query
 from common.domain.reports import Finished, Held, LogChunk
 from common.domain.result import success
 from common.domain.status import Answer, Status
 from common.domain.task import Submission
+from common.lab.until import until
+from common.registries.choose import registry_of
 from common.rpc.caller import Caller
 from common.rpc.line import Line
+from common.rpc.providers import offer
 from common.rpc.server import RpcServer
 from common.service import Host
+from common.settings import Settings
 from common.store.keys import Keys
 from common.store.leases import Leases
 from common.store.tasks import Assignment, Attempt, Limits, TaskStore
+from common.transports.dead_letters import RedisDeadLetters
+from common.transports.redis_bus import RedisBus
 from stage4_api.manager_service import RemoteGate, RemoteService, methods
 from stage4_api.store_service import StoreService
+from stage4_api.surroundings import Places, Surroundings
 from stage4_api.task_service import TaskService
 
 BOOT = "b"
@@ -35,7 +46,16 @@ class Rig:
         self.redis = redis
         self.store = TaskStore(redis, Keys(), Limits(pending=5))
         clock = SystemClock()
-        local = StoreService(self.store, Ids(clock))
+        ids = Ids(clock)
+        self.registry = at_the_end.enter_context(closing(registry_of(Settings.load({}), lambda **_: redis, clock)))
+        bus = at_the_end.enter_context(closing(RedisBus(lambda **_: redis, Keys(), ids, 10)))
+        self.bus: Bus = bus
+        letters = [RedisDeadLetters(redis, Keys())]
+        around = Surroundings(Places(self.registry, bus, lambda: letters, Settings.load({})), clock)
+        lookouts = Host(around.lookouts, clock)
+        lookouts.start()
+        at_the_end.callback(lookouts.stop)
+        local = StoreService(self.store, ids, around, "manager-1")
         server = RpcServer("127.0.0.1:0", "secret", "tests", methods(local, self.store), clock)
         host = Host([server], clock)
         host.start()
@@ -138,6 +158,41 @@ def test_cancel_and_retry_answer_as_the_store_does(rig: Rig) -> None:
     rig.running("runs")
     assert rig.service.cancel(["waits", "runs"], "me") == [Answer.OK, Answer.REQUESTED]
     assert rig.service.retry(["waits", "runs"], "me") == [Answer.OK, Answer.STALE_STATE]
+
+
+def test_the_whole_is_seen_at_a_glance(rig: Rig) -> None:
+    rig.submit("waits")
+    rig.submit("runs")
+    rig.running("runs")
+    rig.registry.register("live-schedulers", "scheduler-1", {"boot": "s", "host": "here", "pid": 9, "secret": "x"})
+    offer(rig.registry, "task-manager", "127.0.0.1:7001", {"boot": "m", "manager": "manager-1"})
+    rig.registry.register("live-managers", "manager-1", {"boot": "m"})
+    beat = Beat("agent-1", BOOT, 1, 0, 1, 3, 0.5, 0.25, 0.125, 0.0, False, frozenset(), frozenset({("runs", 1)}))
+    rig.bus.beat(beat)
+    rig.redis.lpush("queue:tasks:dead", json.dumps({"id": "1", "at": "", "reason": "no JSON", "body": "x" * 5000}))
+
+    def seen() -> dict[str, Any]:
+        found = rig.service.overview()
+        assert found["schedulers"]
+        assert found["managers"][0]["address"]
+        assert found["agents"][0]["load"]
+        assert found["letters"]
+        return found
+
+    found = until(seen, 30)
+    assert (found["counts"]["PENDING"], found["counts"]["RUNNING"], found["manager"]) == (1, 1, "manager-1")
+    assert 0 < found["waits"] < 60
+    assert found["schedulers"] == [{"name": "scheduler-1", "boot": "s", "host": "here", "pid": 9, "url": None}]
+    assert found["managers"][0]["address"] == "127.0.0.1:7001"
+    assert (found["leader"], found["apis"]) == (None, [])
+    (agent,) = found["agents"]
+    assert (agent["agent"], agent["holds"], agent["load"]["cpu"], agent["load"]["running"]) == ("agent-1", 1, 0.5, 1)
+    assert {one["name"] for one in found["traffic"]} == {"queue:status", "queue:logs"}
+    assert [(one["queue"], one["reason"], len(one["body"])) for one in found["letters"]] == [
+        ("queue:tasks", "no JSON", 2001)
+    ]
+    health = [(one["name"], one["kind"], one["ok"]) for one in found["health"]]
+    assert health == [("store", "Redis", True), ("registry", "Redis", True), ("bus", "Redis", True)]
 
 
 def test_an_agent_is_drained_and_resumed(rig: Rig) -> None:
