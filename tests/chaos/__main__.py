@@ -3,6 +3,7 @@
 python -m tests.chaos --stage 5 --minutes 10
 """
 
+import json
 import random
 import secrets
 import shutil
@@ -151,6 +152,7 @@ class Run:
             except (NotYet, LabError) as error:
                 wrong.append(f"a fault could not be done or healed: {error}")
             finally:
+                _noted(storm, folder / "faults.jsonl")
                 faults.heal_all()
                 log = load.stop()
             ended = GRACE + 4.0 + 2 * self._lease + 5.0
@@ -175,10 +177,20 @@ def _meant(cluster: Cluster, only: tuple[str, ...]) -> list[Kind]:
     return found
 
 
+def _noted(storm: Storm, path: Path) -> None:
+    blows = [
+        {"fault": str(one.kind), "member": one.member, "at": one.begun, "healed": one.healed} for one in storm.blows
+    ]
+    path.write_text("".join(f"{json.dumps(blow)}\n" for blow in blows))
+
+
 def _kept(folder: Path, keep: Path) -> None:
     """The records, and what every process has said."""
     keep.mkdir(parents=True, exist_ok=True)
-    for path in (folder / "journal", folder / "calls.jsonl", *(folder / "home" / "cluster.run").glob("*.log")):
+    for path in (
+        *(folder / name for name in ("journal", "calls.jsonl", "faults.jsonl")),
+        *(folder / "home" / "cluster.run").glob("*.log"),
+    ):
         if path.exists():
             shutil.copy(path, keep / path.name)
 

@@ -22,8 +22,8 @@ from tests.stage1.desk import Desk
 from tests.stage1.journal import Journal
 from tests.stage1.judging import judged
 
-PATIENCE = 120.0
-"""Seconds after which what has not come to rest counts as lost."""
+PATIENCE, AT_MOST = 60.0, 900.0
+"""Seconds without one more end after which what has not come to its end counts as lost; and in all."""
 RETENTION = 7 * 86_400.0
 
 
@@ -85,15 +85,22 @@ def judge(
 
 
 def _rested(desk: Desk) -> bool:
-    """Whether nothing is under way any more, delayed retries included."""
+    """Whether nothing is under way any more, delayed retries included; a backlog that gets shorter is waited for."""
+    moved, before = time.monotonic(), 0
 
-    def at_rest() -> bool:
-        return not (busy(desk.redis, desk.store) or desk.redis.zcard(desk.keys.delayed))
+    def over() -> bool:
+        nonlocal moved, before
+        ended = sum(count for status, count in desk.store.counts().items() if status.final)
+        moved, before = (time.monotonic(), ended) if ended > before else (moved, before)
+        return _at_rest(desk) or time.monotonic() > moved + PATIENCE
 
-    try:
-        return until(at_rest, PATIENCE, every=0.1)
-    except NotYet:
-        return False
+    with suppress(NotYet):
+        until(over, AT_MOST, every=0.1)
+    return _at_rest(desk)
+
+
+def _at_rest(desk: Desk) -> bool:
+    return not (busy(desk.redis, desk.store) or desk.redis.zcard(desk.keys.delayed))
 
 
 def _left(desk: Desk, world: ClusterWorld) -> Remains:
