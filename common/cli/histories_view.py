@@ -48,28 +48,27 @@ def _word(outcome: Outcome) -> str:
 
 
 def _said(outcome: Outcome) -> str:
+    missing, holds = _needs(outcome), outcome.invariant.holds
     if not outcome.checked:
-        return f"needs {outcome.unchecked}: {outcome.invariant.holds}"
-    return f"{outcome.invariant.holds}{_in_part(outcome)}"
+        # First, for what stands last is cut off where the terminal is narrow.
+        return f"{missing}: {holds}"
+    return f"{holds} ({missing})" if missing else holds
 
 
-def _in_part(outcome: Outcome) -> str:
-    return f" (in part; {outcome.unchecked} would tell more)" if outcome.unchecked else ""
+def _needs(outcome: Outcome) -> str:
+    """Which record is missing for all of it, or for a part; '' where none is."""
+    if not outcome.unchecked:
+        return ""
+    return f"in part; {outcome.unchecked} would tell more" if outcome.checked else f"needs {outcome.unchecked}"
 
 
 def _plain(visited: Visited) -> Iterator[tuple[str, ...]]:
     for outcome in visited.outcomes:
-        name, verdict = outcome.invariant.name, _verdict(outcome)
+        name, verdict, holds = outcome.invariant.name, _verdict(outcome), outcome.invariant.holds
         if not outcome.violations:
-            yield (
-                verdict,
-                name,
-                "",
-                "" if outcome.checked else f"needs {outcome.unchecked}",
-                _said(outcome),
-            )
+            yield verdict, name, "", _needs(outcome), holds
         for one in outcome.violations:
-            yield verdict, name, one.task_id, "; ".join((one.seen, *one.evidence)), outcome.invariant.holds
+            yield verdict, name, one.task_id, "; ".join((one.seen, *one.evidence)), holds
 
 
 def show_json(visited: Visited) -> None:

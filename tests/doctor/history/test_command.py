@@ -52,6 +52,7 @@ def test_a_sound_store_ends_with_0_and_says_what_was_not_checked(doctor: Doctor,
     assert said["I3"] == ["ok", "", "", "only moves of the table are made, one from where the last one ended"]
     assert said["I6"][:3] == ["unchecked", "", "needs --journal"]
     assert said["I1"][:3] == ["unchecked", "", "needs --client-log"]
+    assert said["I9"][:3] == ["ok", "", "in part; --journal would tell more"]
     assert said["I15"][0] == "ok"
     life.running(task_id="busy")
     assert rows(doctor())["I15"][:3] == ["unchecked", "", "needs a system at rest"]
