@@ -1,6 +1,14 @@
 """A real Prometheus and Alertmanager watch a real stage 5: what breaks is told, and when it is over."""
 
+import os
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 
@@ -37,6 +45,33 @@ def test_what_breaks_is_told_and_that_it_is_over(seen: Watched) -> None:
     assert not seen.heard("resolved", "DeadLetters", since)
     seen.plays("NoLeader", seen.fault("kill", "scheduler-1", "scheduler-2"), lambda: _mend(seen))
     until(lambda: seen.heard("resolved", "DeadLetters", since), WITHIN, every=0.2)
+
+
+@pytest.mark.timeout(200)
+def test_the_command_watches_what_runs_here_until_ctrl_c_and_leaves_nothing(seen: Watched, tmp_path: Path) -> None:
+    names = ("DTS_API_URL", "DTS_API_TOKEN")
+    own = {name: seen.cluster.environment[name] for name in names} | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [Path(sys.executable).with_name("dts"), "monitor", "--quick"],
+        env={**os.environ, **own},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        line = process.stderr.readline()
+        found = re.fullmatch(r"Prometheus is at (http://\S+)/alerts, Alertmanager at (http://\S+)\.\n", line)
+        assert found, line
+        for address in found.groups():
+            with urlopen(f"{address}/-/ready", timeout=30) as answer:
+                assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+    for address in found.groups():
+        with pytest.raises(URLError):
+            urlopen(f"{address}/-/ready", timeout=30)
 
 
 def _mend(seen: Watched) -> None:

@@ -21,7 +21,7 @@ from stage5_ops.monitoring.command import QUICK
 from stage5_ops.monitoring.servers import Watch, watching
 from tests.stage4.clients import Doors
 
-SETTINGS = {"DTS_LEASE": "3", "DTS_SESSION": "3", "DTS_GRACE": "0.5", "DTS_HEARTBEAT": "0.5"}
+SETTINGS = {"DTS_LEASE": "5", "DTS_SESSION": "5", "DTS_GRACE": "0.5", "DTS_HEARTBEAT": "0.5"}
 PROCESSES = {"agent": 2, "scheduler": 2, "manager": 2, "api": 1}
 WITHIN = 120.0
 
