@@ -216,6 +216,8 @@ class Settings(BaseModel):
         texts = {name: str(getattr(self, name)) for name in type(self).model_fields}
         hidden = [texts[name] for name, field in type(self).model_fields.items() if not field.repr]
         passwords = [word for text in texts.values() for found in PASSWORDS.findall(text) for word in found if word]
+        # Of user:password the second alone, too.
+        passwords += [word.partition(":")[2] for word in hidden]
         return [secret for secret in [*hidden, *passwords, *map(unquote, passwords)] if secret]
 
 

@@ -131,10 +131,19 @@ def test_settings_know_what_of_them_is_secret() -> None:
             "DTS_RPC_SECRET": "hidden-1",
             "DTS_API_TOKEN": "hidden-2",
             "DTS_REDIS_URL": "redis://user:hidden%2D3@127.0.0.1:6379/0?password=hidden-4",
+            "DTS_ZOOKEEPER_AUTH": "user:hidden-5",
             "DTS_API": "shown",
         }
     )
-    assert set(known.secrets()) == {"hidden-1", "hidden-2", "hidden%2D3", "hidden-3", "hidden-4"}
+    assert set(known.secrets()) == {
+        "hidden-1",
+        "hidden-2",
+        "hidden%2D3",
+        "hidden-3",
+        "hidden-4",
+        "user:hidden-5",
+        "hidden-5",
+    }
 
 
 def test_what_is_said_for_a_request_tells_its_id(objects: Callable[[], list[dict[str, object]]]) -> None:
