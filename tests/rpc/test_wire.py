@@ -14,7 +14,7 @@ from rpyc.core import brine, consts
 from rpyc.core.channel import Channel
 from rpyc.core.stream import SocketStream
 
-from common.domain.errors import CorruptTask, InvalidTask, Unanswered, Unavailable
+from common.domain.errors import CorruptTask, InvalidTask, Rejected, Unanswered, Unavailable
 from common.lab.until import until
 from common.rpc.handshake import as_client, dial
 from common.rpc.line import Line
@@ -51,6 +51,12 @@ def test_an_error_of_dts_comes_as_itself_with_its_words(serve: Serve) -> None:
         with pytest.raises(CorruptTask, match="can't be read back"):
             line.call("spoilt", {}, 5)
         assert line.usable
+
+
+def test_a_method_that_only_another_version_has_is_told_as_that(line: Line) -> None:
+    with pytest.raises(Rejected, match="there is no 'invented_later' here; the other side is of another version"):
+        line.call("invented_later", {}, 5)
+    assert line.usable
 
 
 def test_a_bug_of_the_provider_is_told_without_its_insides(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
