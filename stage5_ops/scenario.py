@@ -2,6 +2,7 @@
 
 from common.lab.acts import Fault
 from common.lab.asking import Ask, Keep
+from common.lab.browsing import Browse
 from common.lab.door_probes import answered, provided
 from common.lab.figure_probes import figure, measured_by
 from common.lab.probes import all_ended, led, registered, sound, traced
@@ -62,6 +63,12 @@ BEATS = (
         Claim("trail", traced("traced", "agent", "api", "manager", "scheduler"), shows="one-trail-through-all"),
         look=(TASKS, SAID),
         needs=REAL_PROCESSES,
+    ),
+    Beat(
+        "console",
+        Do(Browse("page", "/")),
+        Claim("page", answered("page", "text/html"), shows="people-can-look"),
+        look=(DOOR,),
     ),
     Beat(
         "kill-agent",
@@ -145,6 +152,7 @@ LEDGER = Ledger(
         "figures-tell-what-was",
         "figures-tell-what-is",
         "one-trail-through-all",
+        "people-can-look",
         "figures-tell-trouble",
         "work-outlives-an-agent",
         "work-outlives-a-leader",

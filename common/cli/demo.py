@@ -125,8 +125,10 @@ class _Show:
         from common.lab.scenario import Claim
         from common.lab.worlds import names_of
 
-        observer = Observer(world, names_of(world))
+        names = names_of(world)
+        observer = Observer(world, names)
         if self._console.is_terminal:
+            names.show_page = _open
             self._console.print(self._phrases("demo.aside", home=world.home), style="dim", soft_wrap=True)
         narrator = Narrator(self._console, self._scenario, self._texts, self._phrases, pace, observer.look)
         beats = self._scenario.playable({member.role for member in world.members()})
@@ -193,6 +195,14 @@ def console() -> "Console":
         emoji=False,
         legacy_windows=False,
     )
+
+
+def _open(url: str) -> None:
+    """In a browser with a window; one that would take over the terminal is worse than none."""
+    if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        import webbrowser
+
+        webbrowser.open(url)
 
 
 def _pace(wanted: str | None, pressed: Any) -> "Pace":

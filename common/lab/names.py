@@ -1,11 +1,12 @@
 """What a scenario's tasks are called on one system, and the commands with which a person asks for them there."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from common.lab.answers import Answers
+from common.lab.door import Door
 from common.lab.ports import LOOPBACK
 from common.store.keys import Keys
 
@@ -18,8 +19,8 @@ STATUS_TOPIC, HEARTBEAT_TOPIC = "task-status-update-topic", "agent-heartbeat-top
 class Names:
     """From the short names in a scenario to task ids, keys and commands. Safe to share between threads.
 
-    `prefix` keeps the tasks apart from all others, where the system is not the scenario's own. `zookeeper` and
-    `kafka` are where it has them.
+    `prefix` keeps the tasks apart from all others, where the system is not the scenario's own. `zookeeper`,
+    `kafka` and `door` are where it has them.
     """
 
     def __init__(
@@ -31,10 +32,13 @@ class Names:
         *,
         zookeeper: str = "",
         kafka: str = "",
+        door: Door | None = None,
     ) -> None:
-        self.keys, self.zookeeper, self.kafka = keys, zookeeper, kafka
+        self.keys, self.zookeeper, self.kafka, self.door = keys, zookeeper, kafka, door or Door()
         self.answers = Answers()
         """What was asked of the API and of managers so far, and what they answered."""
+        self.show_page: Callable[[str], object] = lambda _: None
+        """Opens a page for whoever watches; by default nobody does."""
         self.home = home or Path(".dts")
         self._prefix = prefix
         self._client = client_command(redis_url)

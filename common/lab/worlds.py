@@ -196,7 +196,13 @@ def in_process(stage: StageSpec, settings: Mapping[str, str]) -> "Iterator[InPro
 def names_of(world: World, prefix: str = "", keys: Keys | None = None, home: Path | None = None) -> Names:
     """What a scenario's tasks are called there; `prefix` keeps them apart from all others."""
     return Names(
-        keys or Keys(), world.redis_url, prefix, world.home or home, zookeeper=world.zookeeper, kafka=world.kafka
+        keys or Keys(),
+        world.redis_url,
+        prefix,
+        world.home or home,
+        zookeeper=world.zookeeper,
+        kafka=world.kafka,
+        door=world.api,
     )
 
 
