@@ -10,7 +10,7 @@ from stage5_ops.console.shown import seconds_of
 WIDTH, HEIGHT = 600.0, 120.0
 LONG = 300.0
 """Seconds that a chart shows."""
-GAP = 5.0
+GAP = 10.0
 """Seconds without a sample after which a line is broken."""
 
 
@@ -98,4 +98,7 @@ def bars(task: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]], now: fl
 
 def _kind(attempt: Mapping[str, Any], how: str) -> str:
     # An attempt after which the task waits again did not succeed.
-    return {"PENDING": "failed", "RUNNING": "running"}.get(how, how.lower()) if attempt["ended"] else "running"
+    if not attempt["ended"]:
+        return "running"
+    taken_back = "failed" if attempt["ended"].get("verb") == "report" else "cancelled"
+    return taken_back if how == "PENDING" else how.lower()

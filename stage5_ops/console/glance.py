@@ -16,6 +16,8 @@ FRESH = 0.3
 """Seconds for which one answer does for everybody."""
 EVERY, KEPT = 1.0, 300
 """Seconds between two samples, and how many are kept."""
+OVER = 5
+"""Seconds that a rate is taken over: less would only show how ends fall into seconds."""
 UNWATCHED = 600.0
 """Seconds without anybody who looks after which no more samples are taken."""
 ENDED = ("SUCCESS", "FAILED", "CANCELLED")
@@ -23,7 +25,7 @@ ENDED = ("SUCCESS", "FAILED", "CANCELLED")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How it was at one moment; `rate` is tasks ended a second since the one before."""
+    """How it was at one moment; `rate` is tasks ended a second, during the OVER seconds before."""
 
     at: float
     """By the monotonic clock."""
@@ -43,7 +45,7 @@ class Glance:
         self._seen: dict[str, Any] = {}
         self._at = self._looked = float("-inf")
         self._samples: deque[Sample] = deque(maxlen=KEPT)
-        self._last: tuple[float, dict[str, int]] | None = None
+        self._before: deque[tuple[float, dict[str, int]]] = deque(maxlen=OVER)
         self._thread: threading.Thread | None = None
 
     def now(self) -> dict[str, Any]:
@@ -81,12 +83,12 @@ class Glance:
             except DtsError as error:
                 # The pages tell of it; the chart has a gap.
                 log.debug("no sample: %s", error)
-                self._last = None
+                self._before.clear()
 
     def _note(self, counts: dict[str, int]) -> None:
         now = self._clock.monotonic()
-        if self._last:
-            before, known = self._last
+        if self._before:
+            before, known = self._before[0]
             spent = max(0.001, now - before)
             # Retries and retention take away from what has ended.
             rate = max(0, sum(counts[status] - known[status] for status in ENDED)) / spent
@@ -94,4 +96,4 @@ class Glance:
             sample = Sample(now, counts["PENDING"], counts["RUNNING"], rate, failed)
             with self._lock:
                 self._samples.append(sample)
-        self._last = now, counts
+        self._before.append((now, dict(counts)))

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
-from common.clock import SystemClock
+from common.clock import Clock, SystemClock
 from common.domain.errors import Unavailable
 from common.domain.ids import Ids
 from common.domain.reports import Finished, Held, LogChunk
@@ -79,11 +79,11 @@ def _shown(response: Any) -> Shown:
 class Door:
     """One API with the console."""
 
-    def __init__(self, service: TaskService, settings: Settings) -> None:
-        clock = SystemClock()
+    def __init__(self, service: TaskService, settings: Settings, clock: Clock | None = None) -> None:
+        clock = clock or SystemClock()
         self.settings = settings
         self.app: Api = create_app(service, settings, clock, Ids(clock), ready=str)
-        add_to(self.app, settings)
+        self.console = add_to(self.app, settings)
         self._host: Host | None = None
 
     def browser(self) -> Browser:
@@ -131,10 +131,10 @@ class Yard:
     def agent(self, name: str = "agent-1") -> None:
         assert Leases(self.redis, self.keys).take(name, BOOT, 600, {"slots": 4, "host": "here", "pid": 7})
 
-    def run(self, task_id: str, agent: str = "agent-1") -> Held:
-        """It runs now."""
+    def run(self, task_id: str, agent: str = "agent-1", why: str = "") -> Held:
+        """It runs now; `why` is the leader's decision, as JSON."""
         self.agent(agent)
-        ((_, attempt),) = self.store.assign([Assignment(task_id, agent, BOOT)], "leader", 1)
+        ((_, attempt),) = self.store.assign([Assignment(task_id, agent, BOOT, why=why)], "leader", 1)
         self.store.start([Attempt(task_id, attempt)], agent, BOOT)
         return Held(task_id, attempt, agent, BOOT)
 
