@@ -6,6 +6,7 @@ python -m stage5_ops.monitoring.receiver 127.0.0.1:9095
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -70,12 +71,13 @@ def _print(line: str) -> None:
 
 def main() -> None:
     """Listen at the address that is given, and print, until Ctrl-C."""
-    host, _, port = (sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:9095").rpartition(":")
-    with Receiver(host, int(port), _print) as receiver:
-        try:
+    address = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:9095"
+    host, _, port = address.rpartition(":")
+    try:
+        with Receiver(host, int(port), _print) as receiver, suppress(KeyboardInterrupt):
             receiver.serve_forever()
-        except KeyboardInterrupt:
-            return
+    except (OSError, ValueError, OverflowError) as error:
+        sys.exit(f"can't listen at {address!r}: {error}; give it an address like 127.0.0.1:9095")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The example of a receiver: a line for each alert, whatever is in it, and no harm from what is none."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -44,6 +46,15 @@ def post(told: list[str]) -> Iterator[Post]:
         yield send
         receiver.shutdown()
         thread.join()
+
+
+@pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:99999", "127.0.0.1:-1", ":x"])
+def test_an_address_at_which_nobody_can_listen_is_told(address: str) -> None:
+    command = [sys.executable, "-m", "stage5_ops.monitoring.receiver", address]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"can't listen at {address!r}: ")
+    assert "Traceback" not in ended.stderr
 
 
 def _message(*alerts: dict[str, Any]) -> bytes:

@@ -121,7 +121,8 @@ def all_dropped(seen: Watched) -> None:
 
 
 def many_failing(seen: Watched) -> None:
+    """Not all at once: what a counter has when it is first seen is no increase."""
     from common.clock import SystemClock
     from common.domain.ids import Ids
 
-    seen.store.submit([Submission.of(content="exit 3", name="fails")] * 60, "test", Ids(SystemClock()))
+    seen.store.submit([Submission.of(content="sleep 1; exit 3", name="fails")] * 120, "test", Ids(SystemClock()))
