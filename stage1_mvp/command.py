@@ -1,6 +1,7 @@
 """Command: what starts an agent from a command line, the same at every stage but for what the agent is wired of."""
 
 import logging
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import IO, Any
@@ -15,6 +16,7 @@ from common.executors.lookup import load_executors
 from common.running import Signals
 from common.settings import Settings
 from common.transports.redis_client import connect
+from stage1_mvp.fence import hide
 from stage1_mvp.tether import Tether, tie
 
 log = logging.getLogger("dts.agent")
@@ -64,6 +66,8 @@ def be_agent(run: Run, *, fence: bool, log_form: logs.Format = "text", **flags: 
         load_executors(settings.executors, ExecutorContext(settings.home))
         json = logs.form_of(settings.log_format, log_form) == "json"
         tether = tie(json=json) if fence else Tether()
+        if sys.platform.startswith("linux"):
+            hide()
         signals = running.start(settings, log, "agent", log_form=log_form)
         run(settings, partial(connect, settings.redis_url), signals, tether)
     except DtsError as error:

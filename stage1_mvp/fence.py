@@ -23,7 +23,7 @@ import struct
 import sys
 import time
 
-PR_SET_CHILD_SUBREAPER = 36
+PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 DEADLINE = struct.Struct("<d")
 """One message: the monotonic time at which all that the agent started must be dead; infinity while nothing runs."""
 RESTART_PAUSE = 0.5
@@ -189,6 +189,14 @@ def _member(command: list[str]) -> str:
     return name if all(c.isascii() and (c.isalnum() or c in "._-") for c in name) else ""
 
 
+def hide() -> None:
+    """Let nobody of this process' own user look into it: its memory and environment have secrets, and tasks are of
+    that user. Whatever it starts may be looked into again (prctl(2), PR_SET_DUMPABLE). Linux only.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 if __name__ == "__main__":
+    hide()
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     sys.exit(Fence(sys.argv[2:] if sys.argv[1:2] == ["--json"] else sys.argv[1:]).run())
