@@ -10,6 +10,8 @@ from common.service import Service
 
 FIRST = 1.0
 """Seconds for which the first who asks waits."""
+NOTICED = 0.2
+"""Seconds within which it is noticed that somebody asks."""
 REST = 0.5
 """Seconds between two looks."""
 
@@ -29,8 +31,9 @@ class Lookout(Service):
         self._took = 0.0
 
     def step(self) -> float:
-        if not self._wanted.wait(1.0):
-            return 0
+        if not self._wanted.is_set():
+            # A rest, and no wait: who is stopped meanwhile is so at once.
+            return NOTICED
         self._wanted.clear()
         begun = self._asked_at = self._clock.monotonic()
         try:
