@@ -54,6 +54,7 @@ from stage3_kafka.pulse import Pulse
 from stage3_kafka.report import BusReport
 from stage3_kafka.scans.commands import Commands
 from stage3_kafka.scans.inventory import Inventory
+from stage3_kafka.scans.relief import Relief
 from stage3_kafka.scans.silent import Silent
 from stage3_kafka.scans.ways import Janitor, Warm
 
@@ -137,6 +138,7 @@ def compose_scheduler(settings: Settings, client: Callable[..., Redis]) -> Sched
             Stuck(store, orders, tenure, spare=pulse.may_have),
             Inventory(store, orders, tenure, pulse, clock),
             Commands(store, orders, pulse, clock),
+            Relief(orders, pulse, agents=live.agents, clock=clock),
             Overdue(store, tenure, grace=settings.grace),
             Crashing(store, tenure, agents=live.agents, clock=clock),
             Silent(store, tenure, pulse, agents=live.agents, clock=clock),

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Self
 
+from common.lab.until import until
 from tests.lesson.conftest import DTS
 
 FOREGROUND = ("env", "--default-signal=INT", "setsid", "--ctty")
@@ -52,7 +53,8 @@ class Screen:
         os.write(self._terminal, keys.encode())
 
     def interrupt(self) -> None:
-        """Ctrl-C: the terminal signals all that is in its foreground."""
+        """Ctrl-C: the terminal signals all that is in its foreground; before something is, it would reach nobody."""
+        until(lambda: os.tcgetpgrp(self._terminal) > 0, 30, what="a program in the foreground")
         self.press("\x03")
 
     def as_it_was(self) -> bool:

@@ -100,11 +100,17 @@ def test_what_runs_goes_on_while_zookeeper_is_away_and_new_tasks_run_when_it_is_
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_what_runs_outlives_a_restart_of_redis_longer_than_its_lease(client: Client, end: str) -> None:
-    task = running(client, f"sleep {2 * T}; echo on")
-    client.cluster.fault(end, "redis")
-    passed(T + 1)
-    client.cluster.start("redis")
-    (ended,) = client.succeeded([task.task_id])
+    for _ in range(3):
+        task = running(client, f"sleep {2 * T}; echo on")
+        before = client.cluster.log(task.agent).read_text().count("lease lost")
+        client.cluster.fault(end, "redis")
+        passed(T + 1)
+        client.cluster.start("redis")
+        (ended,) = client.succeeded([task.task_id])
+        # Where this machine stood still for most of a session, ZooKeeper could not vouch for the agent either: then it
+        # had to end what it ran. That is another story, which others tell; this one is told again.
+        if client.cluster.log(task.agent).read_text().count("lease lost") == before:
+            break
     assert ended.result
     assert (ended.attempt, ended.result.output) == (1, "on\n")
 

@@ -12,6 +12,8 @@ from stage2_zk.scans.stuck import TAKE_BACK, Stuck
 from stage3_kafka.pulse import FRESH
 from stage3_kafka.scans.commands import AGAIN, Commands
 from stage3_kafka.scans.inventory import SETTLE, Inventory
+from stage3_kafka.scans.relief import PATIENCE as WAITS_FOR
+from stage3_kafka.scans.relief import Relief
 from stage3_kafka.scans.silent import PATIENCE, Silent
 from tests.stage3.conftest import Field
 from tests.store.invariants import assert_consistent
@@ -150,6 +152,48 @@ def test_an_agent_that_is_drained_is_told_until_it_says_so_and_nothing_waits_the
     field.beat(draining=True, waiting=frozenset())
     commands.step()
     assert len(field.told.messages) == 2
+
+
+@pytest.fixture
+def relief(field: Field) -> Relief:
+    field.agent("agent-1")
+    field.agent("agent-2")
+    field.look()
+    return Relief(field.told, field.pulse, agents=field.live.agents, clock=field.clock)
+
+
+def waits(field: Field, relief: Relief, seconds: float, *, free: int = 4) -> None:
+    """Something waits with agent-1, all of whose slots are taken, while agent-2 has so many free."""
+    field.beat("agent-1", free=0, waiting=frozenset({("a", 1)}))
+    field.beat("agent-2", free=free)
+    relief.step()
+    field.clock.ahead += seconds
+    field.beat("agent-1")
+    field.beat("agent-2")
+    relief.step()
+
+
+def test_what_waits_behind_long_tasks_is_asked_back_where_another_agent_is_free(field: Field, relief: Relief) -> None:
+    waits(field, relief, WAITS_FOR)
+    assert field.told.messages == [Drain("agent-1", "b")]
+    relief.step()
+    assert len(field.told.messages) == 1, "it gets time to answer"
+
+
+def test_what_waits_shortly_or_with_everybody_stays_where_it_is(field: Field, relief: Relief) -> None:
+    waits(field, relief, WAITS_FOR - 0.5)
+    assert field.told.messages == []
+    waits(field, relief, WAITS_FOR, free=0)
+    assert field.told.messages == []
+
+
+def test_what_waits_with_an_agent_that_has_room_is_just_about_to_begin(field: Field, relief: Relief) -> None:
+    for _ in range(3):
+        field.beat("agent-1", free=1, waiting=frozenset({("a", 1)}))
+        field.beat("agent-2", free=4)
+        relief.step()
+        field.clock.ahead += WAITS_FOR / 2
+    assert field.told.messages == []
 
 
 @pytest.fixture

@@ -76,8 +76,10 @@ def test_the_roles_go_on_after_a_failover_and_every_stored_task_ends_well(pair: 
             until(lambda: running.ended_well(one), within=WITHIN, what="one of them to end")
             took = time.monotonic() - stands
         until(lambda: all(map(running.ended_well, clients.stored)), within=WITHIN, every=0.5, what="all to end well")
-        said = "another Redis answers"
-        until(lambda: said in running.log("scheduler-1"), within=WITHIN, what="the leader to begin anew")
+        # It found out by itself that another Redis answers, or had lost its office meanwhile, which is kept there too.
+        until(
+            lambda: running.log("scheduler-1").count("dts.scheduler leading") > 1, WITHIN, what="another term to begin"
+        )
     # What people are told is 10 s; a machine that is busy with other tests gets more.
     assert took < 30, f"{took:.1f} s until a task went through again"
     print(f"went on {took:.1f} s after the new master had its replica; {len(clients.stored)} tasks")  # noqa: T201
