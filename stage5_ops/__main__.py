@@ -241,7 +241,7 @@ def run(settings: Settings, client: Callable[..., Redis], signals: Signals, teth
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Stage 5 of dts: all that stage 4 is, and every role tells Prometheus its figures.
+    """Stage 5 of dts: all that stage 4 is, every role tells Prometheus its figures, and the API has a console at /.
 
     The bus is Kafka where DTS_KAFKA names one, else lists in Redis. Who lives and who leads is kept in ZooKeeper where
     DTS_ZOOKEEPER names one, else in Redis. Settings come from DTS_* in the environment; flags override them.
@@ -333,7 +333,8 @@ def api(**flags: Any) -> None:
     """Run a task-api: the REST API, for which it asks the task-managers. Run several behind any balancer.
 
     It lets in whoever has a token of the file DTS_API_TOKENS (`dts token new` makes one), or DTS_API_TOKEN itself.
-    Without either everybody on this machine is let in, and it serves nobody else. GET /docs shows what it can.
+    Without either everybody on this machine is let in, and it serves nobody else. GET /docs shows what it can, / is a
+    console for people.
 
     SIGTERM or Ctrl-C stops it: what it has begun is answered first.
 
