@@ -53,9 +53,12 @@ class Screen:
         os.write(self._terminal, keys.encode())
 
     def interrupt(self) -> None:
-        """Ctrl-C: the terminal signals all that is in its foreground; before something is, it would reach nobody."""
-        until(lambda: os.tcgetpgrp(self._terminal) > 0, 30, what="a program in the foreground")
+        """Ctrl-C: the terminal signals all that is in its foreground; before or after something is, that is nobody."""
+        until(lambda: self._in_foreground() or self._process.poll() is not None, 30, what="a program in the foreground")
         self.press("\x03")
+
+    def _in_foreground(self) -> bool:
+        return os.tcgetpgrp(self._terminal) > 0
 
     def as_it_was(self) -> bool:
         """Whether keys are echoed again, as they were before, and the cursor is seen."""

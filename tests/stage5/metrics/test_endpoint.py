@@ -60,8 +60,8 @@ def test_the_figures_are_told_as_prometheus_reads_them(serve: Serve) -> None:
     Counter("dts_things", "Some.", ["kind"], registry=own).labels('of "all" kinds\n').inc(3)
     status, content_type, text = ask(serve(own).address)
     assert (status, content_type.partition(";")[0]) == (200, "text/plain")
-    (family,) = text_string_to_metric_families(text)
-    assert [(one.labels, one.value) for one in family.samples if one.name == "dts_things_total"] == [
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    assert [(sample.labels, sample.value) for sample in samples if sample.name == "dts_things_total"] == [
         ({"kind": 'of "all" kinds\n'}, 3)
     ]
 
