@@ -22,6 +22,8 @@ from common.lab.scenario import AGENTS, PROCESSES, SCHEDULERS, TASKS, Beat, Clai
 HANGS_ONCE = "echo attempt $TASK_ATTEMPT; [ $TASK_ATTEMPT -gt 1 ] || exec sleep 600"
 PARTS = tuple(f"part-{number}" for number in range(1, 7))
 TURNS = tuple(f"turn-{number}" for number in range(1, 7))
+FAR_AWAY = "far-away"
+"""A name that consistent-hash gives to agent-3, the one behind the cable."""
 HOMES = tuple(f"home-{number}" for number in range(1, 4))
 
 BEATS = (
@@ -92,6 +94,20 @@ BEATS = (
         look=(TASKS, AGENTS, PROCESSES),
     ),
     Beat(
+        "cut-off",
+        Do(Push("far", HANGS_ONCE, more={"strategy": "consistent-hash", "name": FAR_AWAY})),
+        Claim("running", process("far", 1, lives=True)),
+        Claim("there", fields("far", agent="agent-3")),
+        Hurt(Fault("freeze", "cable")),
+        Claim("ended", process("far", 1, lives=False), shows="cut-off-agent-ends-its-own"),
+        Claim("again", fields("far", status="SUCCESS", attempt="2"), shows="another-agent-takes-over"),
+        Claim("elsewhere", moved("far"), shows="another-agent-takes-over"),
+        Do(Fault("thaw", "cable")),
+        Claim("back", registered("agent", 3), shows="cut-off-agent-comes-back"),
+        Claim("same", fields("far", status="SUCCESS", attempt="2"), shows="cut-off-agent-comes-back"),
+        look=(TASKS, AGENTS, PROCESSES),
+    ),
+    Beat(
         "stale-leader",
         Hurt(Fault("freeze", "leader")),
         Do(Push("meanwhile", "echo a new term")),
@@ -132,6 +148,8 @@ LEDGER = Ledger(
         "another-agent-takes-over",
         "attempts-never-overlap",
         "frozen-agent-is-fenced",
+        "cut-off-agent-ends-its-own",
+        "cut-off-agent-comes-back",
         "stale-leader-steps-down",
         "stop-lets-tasks-end",
         "stopped-agent-leaves-at-once",
@@ -149,6 +167,7 @@ SCENARIO = Scenario(
         "dts submit 'echo hi from $TASK_ID' --wait",
         "dts look",
         "dts fault kill leader",
+        "dts fault freeze cable",
         "dts submit --label gpu=yes 'echo hi'",
         "dts get <taskId> --explain",
         "dts diff 1 2",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from common.domain.errors import BadSetting
-from common.lab.stages import REDIS, MemberSpec, Sizes, StageSpec, zookeepers
+from common.lab.stages import CABLE, REDIS, MemberSpec, Sizes, StageSpec, zookeepers
 from stage1_mvp.tether import Tether, fenced
 
 if TYPE_CHECKING:
@@ -23,12 +23,18 @@ def _members(sizes: Sizes) -> Sequence[MemberSpec]:
         raise BadSetting("stage 2 has no task-manager: its agents write into the store themselves; stage 3 has some")
     schedulers = [f"scheduler-{number + 1}" for number in range(sizes.schedulers or SCHEDULERS)]
     agents = [f"agent-{number + 1}" for number in range(sizes.agents or AGENTS)]
+    # The last of several can be cut off from the servers.
+    far = agents[-1] if agents[1:] else ""
     return [
         REDIS,
         *zookeepers(sizes),
+        *([CABLE] if far else []),
         *(MemberSpec(name, "scheduler", tuple(_command("scheduler", name))) for name in schedulers),
         # Behind its fence from the start: a process that first becomes the fence would load everything twice.
-        *(MemberSpec(name, "agent", tuple(fenced(_command("agent", name)))) for name in agents),
+        *(
+            MemberSpec(name, "agent", tuple(fenced(_command("agent", name))), through=CABLE.name if name == far else "")
+            for name in agents
+        ),
     ]
 
 

@@ -187,6 +187,7 @@ def fault(kind: str, names: tuple[str, ...]) -> None:
       start   start it again: same command, and for a server same port and data
 
     `dts ps` shows the names. `leader` is the scheduler that leads now; `dead` and `frozen` are members that are so.
+    A frozen `cable` is a network that is cut: through it stage 2's last agent reaches the servers.
 
     \b
       dts fault kill agent-1

@@ -25,8 +25,7 @@ from common.lab.home import Home, Member, State
 from common.lab.ports import free_ports, is_free
 from common.lab.processes import KILL, Process, end, find, spawn
 from common.lab.profile import Profile
-from common.lab.servers.kinds import SERVERS
-from common.lab.stages import DOORS, USUAL, Sizes, StageSpec
+from common.lab.stages import CABLE, DOORS, USUAL, Sizes, StageSpec
 from common.lab.tap import Tap
 from common.lab.teardown import TakenDown, take_down
 from common.lab.until import NotYet, until
@@ -222,7 +221,7 @@ class Cluster:
         """Take the home for this stage, with nothing started in it yet."""
         settings = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)} | dict(env or {})
         wanted = [spec for spec in stage.members(sizes) if profile == Profile.REAL or not spec.real]
-        members = [Member(spec.name, spec.role, list(spec.argv)) for spec in wanted]
+        members = [Member(spec.name, spec.role, list(spec.argv), through=spec.through) for spec in wanted]
         settings = {name: secrets.token_hex(32) for name in stage.secrets} | settings
         title, cwd = stage.title, str(Path.cwd())
         self._home.claim(State(stage.number, title, Profile(profile), cwd, settings, members, [*stage.secrets]))
@@ -239,12 +238,15 @@ class Cluster:
         """Servers first, as the others need them; none of them needs another."""
         members = self.members()
         servers = [member.name for member in members if launch.is_server(member)]
+        cables = [member.name for member in members if member.role == CABLE.role]
         doors = [member.name for member in members if member.role in DOORS]
-        others = [member.name for member in members if member.name not in {*servers, *doors}]
+        others = [member.name for member in members if member.name not in {*servers, *cables, *doors}]
         if servers:
             told(", ".join(servers))
             self._start_on_ports(servers)
         self._home.publish(self.environment)
+        if cables:
+            self._start_on_ports(cables)
         if others:
             told(", ".join(others))
             self._start_together(others)
@@ -278,8 +280,7 @@ class Cluster:
         with self._home.change() as state:
             for name in names:
                 member = _named(state, name)
-                count = SERVERS[member.role].ports if launch.is_server(member) else 1
-                member.ports = [next(ports) for _ in range(count)]
+                member.ports = [next(ports) for _ in range(launch.ports(state, member))]
 
     def _start_again(self, server: Member) -> None:
         """One that has its ports already."""

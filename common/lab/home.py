@@ -41,6 +41,8 @@ class Member:
     """A server's ports, the one for clients first; it has them for as long as its cluster stands."""
     pid: int = 0
     started: int = 0
+    through: str = ""
+    """The cable through which it reaches the servers, if any."""
     stopped: bool = True
     """Whether it was never started, or was stopped on purpose; one that is gone without is dead."""
 

@@ -1,7 +1,9 @@
 """How a member is started: its command, its environment, and how one sees that it is ready."""
 
 import os
+import sys
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -10,11 +12,11 @@ from typing import TYPE_CHECKING
 from common.domain.errors import Unavailable
 from common.lab.home import MARK, Home, Member, State
 from common.lab.java.jars import default_folder
-from common.lab.ports import LOOPBACK
+from common.lab.ports import LOOPBACK, is_free
 from common.lab.profile import Profile
 from common.lab.servers.kinds import SERVERS
 from common.lab.servers.server import Site
-from common.lab.stages import DOORS
+from common.lab.stages import CABLE, DOORS
 from common.lab.tap import Tap
 from common.rpc.providers import TASK_MANAGER, group_of
 from common.settings import Settings
@@ -32,17 +34,35 @@ def is_server(member: Member) -> bool:
 
 
 def command(home: Home, state: State, member: Member) -> list[str]:
-    """The command line; a server's is made for its ports."""
-    return SERVERS[member.role].command(_site(home, state, member)) if is_server(member) else member.argv
+    """The command line; a server's and a cable's are made for their ports."""
+    if is_server(member):
+        return SERVERS[member.role].command(_site(home, state, member))
+    if member.role == CABLE.role:
+        led = [f"{port}:{server.port}" for port, server in zip(member.ports, _servers(state), strict=True)]
+        return [sys.executable, "-m", "common.lab.cable", *led]
+    return member.argv
 
 
-def addresses(state: State) -> dict[str, str]:
-    """Where this cluster's servers are, as the settings that clients take."""
-    roles = dict.fromkeys(member.role for member in state.members if is_server(member))
-    servers = {SERVERS[role].setting: SERVERS[role].address(_peers(state, role)) for role in roles}
+def ports(state: State, member: Member) -> int:
+    """How many ports it needs."""
+    if is_server(member):
+        return SERVERS[member.role].ports
+    return len(_servers(state)) if member.role == CABLE.role else 1
+
+
+def addresses(state: State, through: str = "") -> dict[str, str]:
+    """Where this cluster's servers are, as the settings that clients take; `through` names a cable that leads there."""
+    servers = _servers(state)
+    if through:
+        (cable,) = (member for member in state.members if member.name == through)
+        servers = [replace(server, ports=[port]) for server, port in zip(servers, cable.ports, strict=True)]
+    known = {
+        SERVERS[role].setting: SERVERS[role].address([server for server in servers if server.role == role])
+        for role in dict.fromkeys(server.role for server in servers)
+    }
     doors = [member for member in state.members if member.role in DOORS and member.port]
     secret = {name: state.environment[name] for name in state.secrets}
-    return {**servers, **({"DTS_API_URL": url_of(doors[0])} if doors else {}), **secret}
+    return {**known, **({"DTS_API_URL": url_of(doors[0])} if doors else {}), **secret}
 
 
 def url_of(door: Member) -> str:
@@ -53,7 +73,7 @@ def url_of(door: Member) -> str:
 def environment(home: Home, state: State, member: Member) -> dict[str, str]:
     """What a member gets: our own environment, the settings `up` was given, and what only the cluster knows."""
     given = os.environ | state.environment
-    known = addresses(state)
+    known = addresses(state, member.through)
     own: dict[str, str] = {}
     if member.role in DOORS:
         own["DTS_API_LISTEN"] = f"{LOOPBACK}:{member.port}"
@@ -88,10 +108,16 @@ def ready(home: Home, state: State, member: Member) -> bool:
     """Whether a running member does its work: a server answers, an agent holds its lease, others are present."""
     if is_server(member):
         return answers(home, state, member) or not _quorum_runs(state, member)
-    if not all(_runs(state, role) for role in SERVERS):
+    if not all(_runs(state, role) for role in SERVERS) or _cut_off(state, member):
         # What is started while a server of its own is away waits for it, and that is all it can do.
         return True
-    ways = {"agent": _holds_lease, "scheduler": _is_present, "manager": _answers_calls, "api": _serves}
+    ways = {
+        "agent": _holds_lease,
+        "scheduler": _is_present,
+        "manager": _answers_calls,
+        "api": _serves,
+        CABLE.role: _listens,
+    }
     return ways.get(member.role, _is_there)(state, member)
 
 
@@ -107,6 +133,10 @@ def _site(home: Home, state: State, member: Member) -> Site:
     return Site(member, _peers(state, member.role), home.data / member.name, Profile(state.profile), folder)
 
 
+def _servers(state: State) -> list[Member]:
+    return [member for member in state.members if is_server(member)]
+
+
 def _peers(state: State, role: str) -> list[Member]:
     return [member for member in state.members if member.role == role]
 
@@ -120,6 +150,14 @@ def _quorum_runs(state: State, member: Member) -> bool:
 def _runs(state: State, role: str) -> bool:
     peers = _peers(state, role)
     return not peers or any(peer.state == "running" for peer in peers)
+
+
+def _cut_off(state: State, member: Member) -> bool:
+    return any(one.name == member.through and one.state != "running" for one in state.members)
+
+
+def _listens(_: State, member: Member) -> bool:
+    return not any(is_free(port) for port in member.ports)
 
 
 def _is_there(_: State, __: Member) -> bool:

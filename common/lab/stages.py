@@ -31,6 +31,8 @@ class MemberSpec:
     argv: tuple[str, ...] = ()
     real: bool = False
     """Whether it is there only with the profile `real`."""
+    through: str = ""
+    """The cable through which it reaches the servers; '' where it is not to be cut off from them."""
 
     @property
     def listens(self) -> bool:
@@ -79,6 +81,9 @@ class StageSpec:
 
 REDIS = MemberSpec("redis", "redis")
 KAFKA = MemberSpec("kafka", "kafka", real=True)
+CABLE = MemberSpec("cable", "cable")
+"""Leads a member's connections to the servers; frozen, it is a network that is cut. Not for Kafka, which tells clients
+other addresses than the one they asked at."""
 
 
 def zookeepers(sizes: "Sizes") -> Sequence[MemberSpec]:

@@ -1,7 +1,7 @@
 """Where registries are kept, as the contract suite sees it: handles on one place, each of which can be cut off."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import count
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from redis.exceptions import ConnectionError as NoConnection
 
 from common.clock import SystemClock
 from common.contracts import Registry
+from common.lab.cable import Cable
 from common.lab.servers.redis import redis_url
 from common.registries.memory import MemoryBroker, MemoryRegistry
 from common.registries.redis_lease import RedisLeaseRegistry
@@ -18,7 +19,6 @@ from common.registries.zookeeper import ZooKeeperRegistry
 from common.store.keys import Keys
 from common.transports.redis_client import connect
 from tests.servers import FakeAt, ServerAt
-from tests.wire import wire
 
 SESSION = 1.0
 """Seconds; what ZooKeeper grants at least."""
@@ -99,7 +99,7 @@ class RedisPlace(_Handles):
         self._server = server
 
     def handle(self) -> Registry:
-        way = self.at_the_end.enter_context(wire(self._server.port))
+        way = self.at_the_end.enter_context(closing(Cable(self._server.port)))
         redis = connect(redis_url(way.port), repeats=1, answer_within=0.2)
         return self.keep(lease_registry(redis), lambda off: way.cut() if off else way.mend())
 
@@ -119,7 +119,7 @@ class ZooKeeperPlace(_Handles):
         self.at_the_end.callback(self._remove)
 
     def handle(self) -> Registry:
-        way = self.at_the_end.enter_context(wire(self._port))
+        way = self.at_the_end.enter_context(closing(Cable(self._port)))
         registry = ZooKeeperRegistry(f"127.0.0.1:{way.port}{self._chroot}", SESSION, SystemClock())
         return self.keep(registry, lambda off: way.cut() if off else way.mend())
 

@@ -11,13 +11,13 @@ import pytest
 
 from common.clock import SystemClock
 from common.domain.errors import BadSetting, Unavailable
+from common.lab.cable import Cable
 from common.rpc.line import Line
 from common.rpc.server import RpcServer
 from common.service import Host
 from common.transports.tls import Tls
 from tests.certificates import Certified, certified
 from tests.rpc.conftest import SECRET, SERVICE
-from tests.wire import wire
 
 Start = Callable[[Tls], RpcServer]
 
@@ -53,7 +53,7 @@ def line(address: str, tls: ssl.SSLContext | None) -> Line:
 
 def test_values_cross_it_large_ones_too_and_none_of_them_can_be_read_on_the_way(start: Start, ours: Certified) -> None:
     server = start(serving(ours))
-    with wire(int(server.address.rpartition(":")[2])) as way:
+    with closing(Cable(int(server.address.rpartition(":")[2]))) as way:
         seen = way.recorded()
         with closing(line(f"localhost:{way.port}", Tls("rpc", ca=ours.ca).client())) as opened:
             for size in (1, 20_000, 300_000):
