@@ -26,14 +26,21 @@ from tests.stage1.chaos.load import Load
 from tests.stage1.chaos.verdict import Verdict, judge
 from tests.stage1.desk import Desk
 from tests.stage1.journal import Journal
-from tests.stage2.chaos.blows import BLOWS, ON_THE_BUS, Scene, Seen
+from tests.stage2.chaos.blows import AGENT_CUT_OFF, BEHIND_A_CABLE, BLOWS, ON_THE_BUS, Scene, Seen
 
 MAX_LOST = 1000
-AIMS = {"leader killed": 1.0, "leader frozen": 1.0, "agent killed": 3.0, "agent frozen": 3.0, "manager killed": 1.0}
+AIMS = {
+    "leader killed": 1.0,
+    "leader frozen": 1.0,
+    "agent killed": 3.0,
+    "agent frozen": 3.0,
+    AGENT_CUT_OFF: 3.0,
+    "manager killed": 1.0,
+}
 """Seconds beside T."""
 WHOLE = {"leader stopped": 1.0, "broker killed": 10.0}
 """Seconds in all; from when the broker is back."""
-ALL = {**BLOWS, **ON_THE_BUS}
+ALL = {**BLOWS, **BEHIND_A_CABLE, **ON_THE_BUS}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,8 +76,9 @@ def chaos(
     """
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     click.echo(f"seed {seed}", err=True)
-    bus = list(ON_THE_BUS)[: 2 if profile == "real" else 1] if number == "3" else []
-    kinds = list(islice(cycle(only or [*BLOWS, *bus]), blows))
+    bus = list(ON_THE_BUS)[: 2 if profile == "real" else 1]
+    beside = list(BEHIND_A_CABLE) if number == "2" else bus
+    kinds = list(islice(cycle(only or [*BLOWS, *beside]), blows))
     place = stage(number), profile, Sizes(agents=agents)
     seen, verdict = _played(kinds, place, random.Random(seed), lease=lease, rate=rate)
     table(("blow", "times", "first after", "all after", "processes dead after", "aim"), _rows(seen, lease))

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from common.doctor.history.records import Line
 from common.lab.cluster import Cluster
+from common.lab.stages import CABLE
 from common.lab.until import until
 from tests.stage1.desk import Desk
 from tests.stage1.journal import ENDLESS_AT_FIRST, Journal, uptime
@@ -17,6 +18,7 @@ HELD = 6
 """Tasks that certainly run when an agent is hurt, beside those of the load; each agent has some of them."""
 PROBES = 12
 """Tasks by which it is seen that all works: some for each agent."""
+AGENT_CUT_OFF = "agent cut off"
 WITHIN = 30.0
 """Seconds after which what should happen counts as not happening."""
 
@@ -44,6 +46,11 @@ class Scene:
     desk: Desk
     journal: Journal
     rng: random.Random
+
+    @property
+    def far(self) -> str:
+        """The agent that can be cut off."""
+        return next(member.name for member in self.cluster.members() if member.through)
 
     def boot(self, agent: str) -> str:
         """Whose lease the agent's is; '' where nobody has it."""
@@ -104,7 +111,8 @@ def agent_goes(scene: Scene, kind: str) -> Seen:
     cluster, desk = scene.cluster, scene.desk
     ids = desk.push_many([scene.journal.task(ENDLESS_AT_FIRST)] * HELD)
     lines = scene.started(ids, 1)
-    agent = desk.task(scene.rng.choice(ids)).agent
+    held = {desk.task(task_id).agent for task_id in ids}
+    agent = scene.far if kind == AGENT_CUT_OFF else scene.rng.choice(sorted(held))
     hit = [task_id for task_id in ids if desk.task(task_id).agent == agent]
     pids = [line.pid for line in lines if line.task_id in hit]
     _somewhen(scene)
@@ -113,11 +121,15 @@ def agent_goes(scene: Scene, kind: str) -> Seen:
     if kind == "agent killed":
         # With its fence: that machine is gone.
         cluster.fault("kill", agent)
+    elif kind == AGENT_CUT_OFF:
+        cluster.fault("freeze", CABLE.name)
     else:
         cluster.member(agent).body.send(signal.SIGSTOP)
     dead_at, outlived = _watched(scene, agent, boot, pids)
     first = min(line.at for line in scene.started(hit, 2, all_of_them=False))
     last = max(line.at for line in scene.started(hit, 2))
+    if kind == AGENT_CUT_OFF:
+        cluster.fault("thaw", CABLE.name)
     if cluster.member(agent).state == "dead":
         cluster.start(agent)
     until(lambda: scene.boot(agent) not in ("", boot), WITHIN, what=f"a new boot of {agent}")
@@ -187,3 +199,5 @@ BLOWS: Mapping[str, Callable[[Scene, str], Seen]] = {
     "agent killed": agent_goes,
     "agent frozen": agent_goes,
 }
+BEHIND_A_CABLE: Mapping[str, Callable[[Scene, str], Seen]] = {AGENT_CUT_OFF: agent_goes}
+"""What can be done beside where an agent can be cut off from the servers."""
