@@ -294,3 +294,4 @@ def test_a_lease_that_ran_out_by_itself_is_gone(redis: Redis, life: Life) -> Non
     Leases(redis, life.store.keys).renew(AGENT, BOOT, 0.001)
     until(lambda: not life.store.leases([AGENT])[AGENT], what="the lease to run out")
     assert life.store.requeue([life.task(task_id)], Reason.AGENT_LOST, "leader", EPOCH) == [(Answer.OK, Status.PENDING)]
+    assert life.store.history(task_id)[-1]["epoch"] == EPOCH, "it is kept in which term it was taken back"

@@ -25,7 +25,7 @@ class _Reign:
 
 
 class Assignments:
-    """When terms gave tasks out, and when boots got some. Keeps two entries of each, however many tasks there are."""
+    """When terms gave tasks out or took them back, and when boots got some. Keeps two entries of each, however many tasks there are."""
 
     def __init__(self) -> None:
         self._terms: dict[int, _Reign] = {}
@@ -34,16 +34,16 @@ class Assignments:
     def note(self, life: Life) -> None:
         """Remember what its history says of them."""
         for entry in life.entries:
+            if term := epoch(entry):
+                self._terms.setdefault(term, _Reign(entry, entry)).note(entry)
             if entry.verb is Verb.ASSIGN:
                 agent, boot = entry.boot
                 self._boots[agent].setdefault(boot, _Reign(entry, entry)).note(entry)
-                if term := epoch(entry):
-                    self._terms.setdefault(term, _Reign(entry, entry)).note(entry)
 
     def violations(self) -> Iterator[Violation]:
         """Older terms and boots at work when newer ones had begun: nobody comes back."""
         by_number = [(f"epoch {term}", reign) for term, reign in sorted(self._terms.items())]
-        yield from _interleaved(I12, by_number, "gave out a task")
+        yield from _interleaved(I12, by_number, "acted")
         for agent, boots in sorted(self._boots.items()):
             by_time = sorted(boots.items(), key=lambda boot: boot[1].first.at)
             yield from _interleaved(I13, [(f"boot {boot} of {agent}", reign) for boot, reign in by_time], "got a task")

@@ -45,7 +45,7 @@ local function requeue(task, history, lease, held, id, attempt, seen, boot, reas
   end
   local after, lost = outcome(found, status, reason)
   local detail = ',"reason":' .. cjson.encode(reason) .. ',"agent":' .. cjson.encode(found[7])
-    .. ',"boot":' .. cjson.encode(boot)
+    .. ',"boot":' .. cjson.encode(boot) .. (ARGV[3] ~= '' and ',"epoch":' .. ARGV[3] or '')
   if after == 'PENDING' then
     move(id, task, status, after, 'lost', lost)
     ready(KEYS[9], KEYS[10], task, id)

@@ -115,7 +115,11 @@ BAD: dict[str, tuple[Life, ...]] = {
         life(SUBMIT, "1 assign PENDING SCHEDULED 1 epoch=5", RUN[1], LOST,
              "11 assign PENDING SCHEDULED 2 epoch=4", AGAIN[1], DONE_AGAIN, journal=TWICE),
     ),
-    "I12: epoch 4 gave out a task 20.000 s after epoch 5 had": (
+    "I12 t: epoch 3 acts after epoch 5": (
+        life(SUBMIT, "1 assign PENDING SCHEDULED 1 epoch=5", RUN[1], f"{LOST} epoch=3",
+             *AGAIN, DONE_AGAIN, journal=TWICE),
+    ),
+    "I12: epoch 4 acted 20.000 s after epoch 5 had": (
         life(SUBMIT, "1 assign PENDING SCHEDULED 1 epoch=5", RUN[1], DONE, journal=ONCE),
         life(SUBMIT, "21 assign PENDING SCHEDULED 1 epoch=4", task_id="u"),
     ),
