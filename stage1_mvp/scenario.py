@@ -1,20 +1,10 @@
 """Stage 1 as a lesson: its beats, in order. What is said to them stands in lesson/<language>.toml."""
 
 from common.lab.acts import Fault, Push
-from common.lab.probes import (
-    dead_letter,
-    fields,
-    lease,
-    length,
-    member,
-    output,
-    process,
-    same,
-    says,
-    signed,
-    trail,
-    verbs,
-)
+from common.lab.probes.bus import dead_letter, length
+from common.lab.probes.logs import says
+from common.lab.probes.members import lease, member, process
+from common.lab.probes.tasks import fields, output, same, signed, trail, verbs
 from common.lab.scenario import (
     AGENTS,
     PROCESSES,

@@ -1,22 +1,10 @@
 """Stage 2 as a lesson: its beats, in order. What is said to them stands in lesson/<language>.toml."""
 
 from common.lab.acts import Fault, Push
-from common.lab.probes import (
-    all_ended,
-    explained,
-    fields,
-    given_to,
-    later_term,
-    led,
-    moved,
-    process,
-    registered,
-    somebody_says,
-    state_of_agent,
-    terms_in_order,
-    unregistered,
-    written_by,
-)
+from common.lab.probes.logs import somebody_says
+from common.lab.probes.members import led, process, registered, state_of_agent, unregistered
+from common.lab.probes.places import given_to, later_term, moved, terms_in_order
+from common.lab.probes.tasks import all_ended, explained, fields, written_by
 from common.lab.scenario import AGENTS, PROCESSES, SCHEDULERS, TASKS, Beat, Claim, Do, Gap, Hurt, Ledger, Scenario
 
 HANGS_ONCE = "echo attempt $TASK_ATTEMPT; [ $TASK_ATTEMPT -gt 1 ] || exec sleep 600"

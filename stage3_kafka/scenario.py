@@ -1,24 +1,10 @@
 """Stage 3 as a lesson: its beats, in order. What is said to them stands in lesson/<language>.toml."""
 
 from common.lab.acts import Babble, Cancel, Fault, Forge, Push, Replay
-from common.lab.probes import (
-    all_ended,
-    avoided,
-    beating,
-    busy,
-    explained,
-    fields,
-    given_to,
-    led,
-    process,
-    ran_once,
-    refused,
-    registered,
-    trail,
-    unread_by_managers,
-    waits_for_managers,
-    written_by,
-)
+from common.lab.probes.bus import beating, busy, refused, unread_by_managers, waits_for_managers
+from common.lab.probes.members import led, process, registered
+from common.lab.probes.places import avoided, given_to
+from common.lab.probes.tasks import all_ended, explained, fields, ran_once, trail, written_by
 from common.lab.scenario import (
     AGENTS,
     BUS,

@@ -2,16 +2,9 @@
 
 from common.lab.acts import Fault, Push
 from common.lab.asking import Ask, AskGate, Intrude, Keep
-from common.lab.door_probes import answered, listed, one_task, provided, told
-from common.lab.probes import (
-    all_ended,
-    fields,
-    led,
-    process,
-    registered,
-    trail,
-    written_by,
-)
+from common.lab.probes.door import answered, listed, one_task, provided, told
+from common.lab.probes.members import led, process, registered
+from common.lab.probes.tasks import all_ended, fields, trail, written_by
 from common.lab.scenario import (
     AGENTS,
     BUS,

@@ -3,9 +3,11 @@
 from common.lab.acts import Fault
 from common.lab.asking import Ask, Keep
 from common.lab.browsing import Browse
-from common.lab.door_probes import answered, provided
-from common.lab.figure_probes import figure, measured_by
-from common.lab.probes import all_ended, led, registered, sound, traced
+from common.lab.probes.door import answered, provided
+from common.lab.probes.figures import figure, measured_by
+from common.lab.probes.logs import traced
+from common.lab.probes.members import led, registered
+from common.lab.probes.tasks import all_ended, sound
 from common.lab.scenario import (
     AGENTS,
     BUS,

@@ -10,7 +10,7 @@ from common.domain.errors import DtsError
 from common.lab.acts import Act
 from common.lab.observer import Observer
 from common.lab.picture import Picture
-from common.lab.probes import Probe
+from common.lab.probe import Probe
 from common.lab.scenario import Beat, Claim, Do, Gap, Hurt, Step
 from common.lab.until import NotYet, until
 from common.lab.worlds import World

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from common.lab.acts import Act, Fault
-from common.lab.probes import Probe
+from common.lab.probe import Probe
 
 TASKS, QUEUES, AGENTS, PROCESSES, SAID = "tasks", "queues", "agents", "processes", "said"
 SCHEDULERS, BUS, DOOR = "schedulers", "bus", "door"

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from common.cli.root import root
-from common.lab.probes import fields
+from common.lab.probes.tasks import fields
 from common.lab.scenario import Beat, Claim, Scenario
 from common.lab.stages import stage
 from common.lab.until import until

@@ -7,7 +7,8 @@ from redis import Redis
 from common.lab.in_process import InProcessWorld
 from common.lab.names import Names, client_command
 from common.lab.observer import Observer
-from common.lab.probes import fields, length
+from common.lab.probes.bus import length
+from common.lab.probes.tasks import fields
 from common.lab.worlds import AttachedWorld
 from common.store.keys import Keys
 from common.store.leases import Leases

@@ -7,7 +7,9 @@ from common.lab.acts import Fault, Push
 from common.lab.errors import NoSuchMember
 from common.lab.in_process import InProcessWorld
 from common.lab.playing import ClaimBroken
-from common.lab.probes import fields, lease, length, member, process
+from common.lab.probes.bus import length
+from common.lab.probes.members import lease, member, process
+from common.lab.probes.tasks import fields
 from common.lab.scenario import TASKS, Beat, Claim, Do, Gap, Hurt
 from tests.scenarios.listening import Listener, observer_of, player
 

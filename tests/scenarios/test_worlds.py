@@ -7,7 +7,7 @@ import pytest
 from common.lab.acts import Fault, Push
 from common.lab.errors import NoSuchMember, NoSuchStage, WrongState
 from common.lab.in_process import InProcessWorld
-from common.lab.probes import process
+from common.lab.probes.members import process
 from common.lab.scenario import Beat, Claim, Do, Hurt, Scenario
 from common.lab.stages import SERVERS_ONLY, StageSpec
 from common.lab.task_processes import task_processes

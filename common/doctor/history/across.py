@@ -25,7 +25,10 @@ class _Reign:
 
 
 class Assignments:
-    """When terms gave tasks out or took them back, and when boots got some. Keeps two entries of each, however many tasks there are."""
+    """When terms gave tasks out or took them back, and when boots got some.
+
+    Keeps two entries of each, however many tasks there are.
+    """
 
     def __init__(self) -> None:
         self._terms: dict[int, _Reign] = {}

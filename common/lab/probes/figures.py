@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from common.lab.figures import METRICS
 from common.lab.picture import Picture
-from common.lab.probes import Probe
+from common.lab.probe import Probe
 
 Over = Callable[[Iterable[float]], float]
 

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from common.lab.picture import Picture
-from common.lab.probes import Probe
+from common.lab.probe import Probe
 from common.rpc.providers import TASK_MANAGER, group_of
 
 

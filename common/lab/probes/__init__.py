@@ -1,0 +1,1 @@
+"""The questions that scenarios ask, by what they are about."""
