@@ -7,7 +7,8 @@ from common.documents import agent_documents, decision_of
 from common.domain.ids import Ids
 from common.domain.status import Answer, Status
 from common.domain.task import Submission
-from common.store.tasks import Submitted, TaskStore
+from common.store.submitting import Submitted
+from common.store.tasks import TaskStore
 
 
 class StoreDesk:

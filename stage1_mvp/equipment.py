@@ -22,7 +22,8 @@ from common.executors.leftovers import kill_marked
 from common.executors.lookup import load_executors
 from common.settings import Settings
 from common.store.keys import Keys
-from common.store.tasks import Limits, TaskStore
+from common.store.tasks import TaskStore
+from common.store.writing import Limits
 from stage1_mvp.lease import Holder
 from stage1_mvp.runs import Runs
 from stage1_mvp.spool import Spool

@@ -9,7 +9,8 @@ from common.domain.status import Answer
 from common.executors.environment import mark_of
 from common.executors.leftovers import kill_marked
 from common.service import Service
-from common.store.tasks import BATCH, TaskStore
+from common.store.tasks import TaskStore
+from common.store.writing import BATCH
 
 log = logging.getLogger("dts.scans")
 

@@ -11,7 +11,9 @@ from common.domain.messages import Dispatch
 from common.failpoints import failpoint
 from common.logs import about
 from common.service import Service
-from common.store.tasks import Attempt, TaskStore, Waiting
+from common.store.granting import Attempt
+from common.store.leading import Waiting
+from common.store.tasks import TaskStore
 from stage2_zk.choices import Choices
 from stage2_zk.tenure import Tenure
 

@@ -7,8 +7,8 @@ from itertools import chain, islice
 from common.clock import Clock
 from common.contracts import Candidate, Strategy
 from common.domain.task import Task
+from common.store.leading import Assignment, Waiting
 from common.store.reading import TaskReader
-from common.store.tasks import Assignment, Waiting
 from common.strategies.pool import Pool
 from stage2_zk.credits import Credits
 from stage2_zk.decision import chosen, none_yet

@@ -9,7 +9,8 @@ from common.domain.messages import Dispatch
 from common.domain.status import Status
 from common.domain.task import Task
 from common.failpoints import failpoint
-from common.store.tasks import Attempt, TaskStore
+from common.store.granting import Attempt
+from common.store.tasks import TaskStore
 from stage2_zk.told import Told
 
 log = logging.getLogger("dts.inbox")

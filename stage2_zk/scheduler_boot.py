@@ -18,7 +18,8 @@ from common.service import Host, Service
 from common.settings import Settings
 from common.store.keys import Keys
 from common.store.leases import Leases
-from common.store.tasks import Limits, TaskStore, Witness
+from common.store.tasks import TaskStore
+from common.store.writing import Limits, Witness
 from common.strategies.lookup import check_strategy, load_strategies
 from stage2_zk.scans.replaced import Replaced
 from stage2_zk.scheduler import Scheduler

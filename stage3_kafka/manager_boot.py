@@ -17,7 +17,8 @@ from common.registries.choose import registry_of
 from common.service import Host, Service
 from common.settings import Settings
 from common.store.keys import Keys
-from common.store.tasks import Limits, TaskStore, Witness
+from common.store.tasks import TaskStore
+from common.store.writing import Limits, Witness
 from common.transports.choose import bus_of
 
 log = logging.getLogger("dts.manager")

@@ -9,7 +9,7 @@ from common.domain.reports import Finished, Held, unreadable
 from common.domain.task import Task
 from common.failpoints import failpoint
 from common.store.codec import task_of
-from common.store.tasks import Attempt
+from common.store.granting import Attempt
 from stage2_zk.told import Told
 from stage4_api.manager_service import Gate
 

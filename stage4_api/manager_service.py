@@ -16,8 +16,10 @@ from common.failpoints import failpoint
 from common.logs import steps
 from common.rpc.caller import Caller
 from common.rpc.server import Methods
+from common.store.granting import Attempt
 from common.store.reading import LogPage
-from common.store.tasks import Attempt, Submitted, TaskStore
+from common.store.submitting import Submitted
+from common.store.tasks import TaskStore
 from stage4_api.task_service import Document, Listed, Standing, TaskService
 
 log = logging.getLogger("dts.manager")

@@ -11,7 +11,7 @@ from common.domain.query import Query
 from common.domain.status import Answer, Status
 from common.domain.task import Submission
 from common.store.reading import LogPage
-from common.store.tasks import Submitted
+from common.store.submitting import Submitted
 
 Document = dict[str, Any]
 """A JSON object; of a task as common.documents.task_document makes it."""

@@ -19,7 +19,8 @@ from common.store.codec import fields_of
 from common.store.keys import Keys
 from common.store.leases import Leases
 from common.store.scripts import Scripts
-from common.store.tasks import BATCH, Limits, TaskStore
+from common.store.tasks import TaskStore
+from common.store.writing import BATCH, Limits
 
 AGENT, BOOT, BY = "bench", "boot", "bench"
 

@@ -18,7 +18,8 @@ from common.domain.task import Submission
 from common.lab.stages import StageSpec
 from common.lab.until import until
 from common.lab.worlds import World, private
-from common.store.tasks import BATCH, TaskStore
+from common.store.tasks import TaskStore
+from common.store.writing import BATCH
 from common.transports.redis_client import connect, redis_errors
 
 BY = "bench"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from common.domain.query import Query
 from common.domain.task import Submission, Task
 from common.store.reading import LogPage, Page
-from common.store.tasks import Submitted
+from common.store.submitting import Submitted
 from common.store_desk import StoreDesk
 
 

@@ -11,7 +11,7 @@ from common.cli.options import TASK_ID, PairType, json_option, tasks_option
 if TYPE_CHECKING:
     from common.cli.where import Place
     from common.domain.task import Submission
-    from common.store.tasks import Submitted
+    from common.store.submitting import Submitted
 
 BY = "cli"
 """Who asks, in a task's history."""

@@ -22,7 +22,9 @@ from common.domain.task import Submission, Task
 from common.settings import Settings
 from common.store.keys import Keys
 from common.store.reading import LogPage, Page
-from common.store.tasks import Limits, Submitted, TaskStore
+from common.store.submitting import Submitted
+from common.store.tasks import TaskStore
+from common.store.writing import Limits
 from common.transports.kafka_access import kafka_access
 from common.transports.redis_client import connect
 

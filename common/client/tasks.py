@@ -11,7 +11,7 @@ from common.domain.query import Query
 from common.domain.status import Answer
 from common.domain.task import Submission, Task
 from common.store.reading import LogPage, Page
-from common.store.tasks import Submitted
+from common.store.submitting import Submitted
 
 BATCH = 1000
 """Tasks in one request."""

@@ -16,8 +16,8 @@ from common.doctor.rules import AGENTS, OVERDUE, Finding, Tally
 from common.doctor.standing import GRACE, Standing
 from common.doctor.tasks import BATCH, TaskCheck, batches
 from common.doctor.walking import members, names
-from common.store.tasks import BATCH as PROMOTED_AT_ONCE
 from common.store.tasks import TaskStore
+from common.store.writing import BATCH as PROMOTED_AT_ONCE
 from common.transports.redis_client import redis_errors
 
 SAMPLE = 5000

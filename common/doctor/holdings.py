@@ -7,7 +7,8 @@ from redis import Redis
 from common.doctor.facts import BY, Looker
 from common.doctor.rules import HOLDINGS, Finding, Tally
 from common.doctor.walking import members
-from common.store.tasks import BATCH, TaskStore
+from common.store.tasks import TaskStore
+from common.store.writing import BATCH
 from common.transports.redis_client import redis_errors
 
 

@@ -25,7 +25,7 @@ from common.lab.home import Home, Member, State
 from common.lab.ports import free_ports, is_free
 from common.lab.processes import KILL, Process, end, find, spawn
 from common.lab.profile import Profile
-from common.lab.stages import CABLE, DOORS, USUAL, Sizes, StageSpec
+from common.lab.stages import CABLE, USUAL, Sizes, StageSpec
 from common.lab.tap import Tap
 from common.lab.teardown import TakenDown, take_down
 from common.lab.until import NotYet, until
@@ -239,20 +239,16 @@ class Cluster:
         members = self.members()
         servers = [member.name for member in members if launch.is_server(member)]
         cables = [member.name for member in members if member.role == CABLE.role]
-        doors = [member.name for member in members if member.role in DOORS]
-        others = [member.name for member in members if member.name not in {*servers, *cables, *doors}]
+        roles = [member.name for member in members if member.name not in {*servers, *cables}]
         if servers:
             told(", ".join(servers))
             self._start_on_ports(servers)
         self._home.publish(self.environment)
         if cables:
             self._start_on_ports(cables)
-        if others:
-            told(", ".join(others))
-            self._start_together(others)
-        if doors:
-            told(", ".join(doors))
-            self._start_on_ports(doors)
+        if roles:
+            told(", ".join(roles))
+            self._start_on_ports(roles)
             self._home.publish(self.environment)
 
     def _start_together(self, names: Sequence[str]) -> None:
@@ -262,7 +258,7 @@ class Cluster:
             self._wait_until_ready(name)
 
     def _start_on_ports(self, names: Sequence[str]) -> None:
-        """Start members on ports that nobody else takes before they do."""
+        """Start members together, those that listen on ports that nobody else takes before they do."""
         ports = free_ports()
         while True:
             self._give_ports(names, ports)
@@ -270,10 +266,10 @@ class Cluster:
                 self._start_together(names)
                 return
             except StartFailed:
-                servers = [self.member(name) for name in names]
-                end([server.process for server in servers if server.pid], KILL)
+                started = [self.member(name) for name in names]
+                end([member.process for member in started if member.pid], KILL)
                 self._reap()
-                if not _taken(servers):
+                if not _taken(started):
                     raise
 
     def _give_ports(self, names: Sequence[str], ports: Iterator[int]) -> None:
@@ -323,7 +319,8 @@ class Cluster:
 
         within = launch.ready_within(state, member)
         try:
-            until(ready, within, every=0.02)
+            # A look at a role costs some milliseconds, which those that start would like to have.
+            until(ready, within, every=0.02 if launch.is_server(member) else 0.08)
         except NotYet:
             raise self._start_failed(f"{name} runs, but is not ready after {within:g} s", name) from None
 

@@ -47,7 +47,7 @@ def ports(state: State, member: Member) -> int:
     """How many ports it needs."""
     if is_server(member):
         return SERVERS[member.role].ports
-    return len(_servers(state)) if member.role == CABLE.role else 1
+    return len(_servers(state)) if member.role == CABLE.role else int(member.role in DOORS)
 
 
 def addresses(state: State, through: str = "") -> dict[str, str]:

@@ -9,7 +9,8 @@ from common.domain.status import Answer
 from common.domain.task import Task
 from common.logs import about
 from common.service import Service
-from common.store.tasks import BATCH, TaskStore
+from common.store.tasks import TaskStore
+from common.store.writing import BATCH
 from stage2_zk.live import GROUP
 from stage2_zk.tenure import Tenure
 

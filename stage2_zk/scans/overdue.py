@@ -5,7 +5,8 @@ import logging
 from common.domain.status import Answer
 from common.logs import about
 from common.service import Service
-from common.store.tasks import BATCH, TaskStore
+from common.store.tasks import TaskStore
+from common.store.writing import BATCH
 from stage2_zk.tenure import Tenure
 
 log = logging.getLogger("dts.scans")

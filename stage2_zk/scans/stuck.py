@@ -10,7 +10,9 @@ from common.domain.status import Answer, Status
 from common.domain.task import Task
 from common.logs import about
 from common.service import Service
-from common.store.tasks import BATCH, Attempt, TaskStore
+from common.store.granting import Attempt
+from common.store.tasks import TaskStore
+from common.store.writing import BATCH
 from stage2_zk.tenure import Tenure
 
 log = logging.getLogger("dts.scans")

@@ -7,7 +7,8 @@ from common.contracts import Dispatches
 from common.domain.messages import Cancel, Drain, Order
 from common.domain.task import Task
 from common.service import Service
-from common.store.tasks import BATCH, TaskStore
+from common.store.tasks import TaskStore
+from common.store.writing import BATCH
 from stage3_kafka.pulse import Pulse
 
 EVERY = 0.1

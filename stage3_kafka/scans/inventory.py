@@ -10,7 +10,8 @@ from common.domain.messages import Beat, Cancel
 from common.domain.status import UNDER_WAY, Answer, Status
 from common.logs import about
 from common.service import Service
-from common.store.tasks import BATCH, TaskStore
+from common.store.tasks import TaskStore
+from common.store.writing import BATCH
 from stage2_zk.tenure import Tenure
 from stage3_kafka.pulse import Pulse
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from common.store.tasks import Witness
+from common.store.writing import Witness
 from stage5_ops.metrics.figures import SECONDS
 
 

@@ -16,7 +16,8 @@ from common.domain.ids import Ids
 from common.domain.status import Answer
 from common.domain.task import Submission
 from common.lab.cluster import Cluster
-from common.store.tasks import Submitted, TaskStore
+from common.store.submitting import Submitted
+from common.store.tasks import TaskStore
 from tests.stage1.journal import Journal
 
 THREADS = 10

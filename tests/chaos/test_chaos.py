@@ -12,7 +12,7 @@ from common.domain.errors import Unanswered, Unavailable
 from common.domain.status import Answer
 from common.domain.task import Submission
 from common.lab.until import until
-from common.store.tasks import Submitted
+from common.store.submitting import Submitted
 from tests.chaos.__main__ import chaos
 from tests.chaos.faults import Blow, Kind, Storm
 from tests.chaos.load import Load

@@ -6,8 +6,8 @@ import pytest
 
 from common.cli.exits import Exit
 from common.domain.status import Answer
+from common.store.leading import Assignment
 from common.store.leases import Leases
-from common.store.tasks import Assignment
 from tests.cli.conftest import Dts
 
 

@@ -13,7 +13,9 @@ from common.domain.errors import Unanswered, Unavailable
 from common.domain.ids import Ids
 from common.domain.status import Status
 from common.domain.task import Submission, Task
-from common.store.tasks import Limits, Submitted, TaskStore
+from common.store.submitting import Submitted
+from common.store.tasks import TaskStore
+from common.store.writing import Limits
 from tests.cli.conftest import Dts
 from tests.cli.pretend import PretendAgent
 

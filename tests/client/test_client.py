@@ -33,9 +33,11 @@ from common.domain.task import Submission
 from common.lab.until import until
 from common.service import Host
 from common.settings import Settings
+from common.store.granting import Attempt
 from common.store.keys import Keys
+from common.store.leading import Assignment
 from common.store.leases import Leases
-from common.store.tasks import Assignment, Attempt, TaskStore
+from common.store.tasks import TaskStore
 from common.transports.redis_client import CLIENT_OPTIONS
 from stage4_api.api.app import create_app
 from stage4_api.api.server import ApiServer

@@ -26,9 +26,12 @@ from common.rpc.providers import offer
 from common.rpc.server import RpcServer
 from common.service import Host
 from common.settings import Settings
+from common.store.granting import Attempt
 from common.store.keys import Keys
+from common.store.leading import Assignment
 from common.store.leases import Leases
-from common.store.tasks import Assignment, Attempt, Limits, TaskStore
+from common.store.tasks import TaskStore
+from common.store.writing import Limits
 from common.transports.dead_letters import RedisDeadLetters
 from common.transports.redis_bus import RedisBus
 from stage4_api.manager_service import RemoteGate, RemoteService, methods

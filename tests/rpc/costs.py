@@ -25,9 +25,11 @@ from common.rpc.caller import Caller
 from common.rpc.line import Line
 from common.rpc.server import RpcServer
 from common.service import Host
+from common.store.granting import Attempt
 from common.store.keys import Keys
+from common.store.leading import Assignment
 from common.store.leases import Leases
-from common.store.tasks import Assignment, Attempt, TaskStore
+from common.store.tasks import TaskStore
 from common.transports.redis_client import connect
 from stage4_api.manager_service import RemoteGate, methods
 from stage4_api.store_service import StoreService

@@ -6,6 +6,7 @@ import pytest
 
 from common.domain.result import Reason
 from common.domain.status import Status
+from common.lab.task_processes import task_processes
 from common.lab.until import until
 from tests.servers import ServerAt
 from tests.stage1.conftest import StartAgent
@@ -77,6 +78,21 @@ def test_nothing_is_left_of_two_hundred_children(person: Desk, tmp_path: Path, e
     assert len(forked(pids)) == CHILDREN
     assert [pid for pid in forked(pids) if not gone(pid)] == []
     person.works()
+
+
+def test_two_hundred_tasks_run_at_once_on_one_agent(
+    server: ServerAt, person: Desk, agents: StartAgent, tmp_path: Path
+) -> None:
+    agent = agents(server.url, slots=200, lease=2).ready()
+    gate = tmp_path / "open"
+    ids = person.push_many([f"until [ -e {gate} ]; do sleep 0.5; done; echo through"] * 200)
+    until(lambda: person.store.counts()[Status.RUNNING] == 200, 50)
+    assert len({process.task_id for process in task_processes(tmp_path)}) == 200
+    gate.touch()
+    tasks = person.succeeded(*ids)
+    assert {(task.attempt, task.result and task.result.output) for task in tasks} == {(1, "through\n")}
+    assert "lease lost" not in agent.log
+    person.settled()
 
 
 def test_a_thousand_short_tasks_run_while_a_long_one_does(server: ServerAt, person: Desk, agents: StartAgent) -> None:

@@ -6,7 +6,7 @@ from redis import Redis
 from common.domain.errors import Unavailable
 from common.domain.messages import Dispatch
 from common.domain.status import Status
-from common.store.tasks import Assignment
+from common.store.leading import Assignment
 from common.transports.redis_dispatch import RedisDispatches
 from tests.stage2.conftest import EPOCH, Yard
 

@@ -13,7 +13,7 @@ from common.domain.messages import Dispatch
 from common.domain.status import Status
 from common.domain.task import Task
 from common.store.keys import Keys
-from common.store.tasks import Assignment
+from common.store.leading import Assignment
 from common.transports.redis_dispatch import RedisDispatches
 from common.transports.redis_list import RedisListQueue
 from stage2_zk.inbox import LOOK_EVERY, DispatchInbox

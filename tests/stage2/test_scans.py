@@ -4,7 +4,8 @@ import pytest
 
 from common.domain.errors import Unavailable
 from common.domain.status import Status
-from common.store.tasks import Assignment, Attempt
+from common.store.granting import Attempt
+from common.store.leading import Assignment
 from stage2_zk.scans.crashing import BOOTS, REST, WITHIN, Crashing
 from stage2_zk.scans.lost import Lost
 from stage2_zk.scans.overdue import Overdue

@@ -11,8 +11,9 @@ from common.domain.messages import Started, StatusUpdate, Update
 from common.domain.reports import Finished, Held, LogChunk
 from common.domain.result import success
 from common.domain.task import Submission
+from common.store.leading import Assignment
 from common.store.leases import Leases
-from common.store.tasks import Assignment, TaskStore
+from common.store.tasks import TaskStore
 
 AGENTS = [f"ghost-{number}" for number in range(1, 8)]
 """So many that every partition has some of them."""

@@ -9,7 +9,7 @@ from common.domain.errors import Unanswered, Unavailable
 from common.domain.status import Answer
 from common.domain.task import Submission
 from common.store.codec import fields_of
-from common.store.tasks import Attempt
+from common.store.granting import Attempt
 from stage2_zk.told import Told
 from stage4_api.gate import GatedInbox
 

@@ -10,8 +10,10 @@ from common.domain.reports import Finished, LogChunk
 from common.domain.result import Reason, Result, failure, success
 from common.domain.status import Answer, Status
 from common.domain.task import Submission, Task
+from common.store.granting import Attempt
+from common.store.leading import Assignment
 from common.store.leases import Leases
-from common.store.tasks import Assignment, Attempt, TaskStore
+from common.store.tasks import TaskStore
 
 AGENT, BOOT = "agent-1", "boot-1"
 EPOCH = 5

@@ -10,7 +10,7 @@ from typing import Any
 from common.domain.result import Result
 from common.domain.status import FINAL, UNDER_WAY, Answer, Status
 from common.domain.task import Submission
-from common.store.tasks import Limits
+from common.store.writing import Limits
 
 FAR = 2**52
 """When a task is due that nobody has made due."""

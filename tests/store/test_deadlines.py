@@ -5,7 +5,9 @@ from redis import Redis
 
 from common.domain.result import Reason, Result, failure
 from common.domain.status import Answer, Status
-from common.store.tasks import Assignment, Attempt, TaskStore
+from common.store.granting import Attempt
+from common.store.leading import Assignment
+from common.store.tasks import TaskStore
 from tests.store.lives import AGENT, BOOT, EPOCH, Life, millis
 
 LATER = "2100-02-28T23:59:59.999Z"

@@ -10,8 +10,11 @@ from common.domain.reports import Finished, LogChunk
 from common.domain.result import Reason, Result, failure, success
 from common.domain.status import Answer, Status
 from common.lab.until import until
+from common.store.granting import Attempt
+from common.store.leading import Assignment
 from common.store.leases import Leases
-from common.store.tasks import Assignment, Attempt, Limits, TaskStore
+from common.store.tasks import TaskStore
+from common.store.writing import Limits
 from tests.store.lives import AGENT, BOOT, EPOCH, Life, millis
 
 FAILED = failure(Reason.EXIT_CODE, "exit code 3", exit_code=3)

@@ -5,7 +5,8 @@ import json
 from redis import Redis
 
 from common.domain.status import Answer, Status
-from common.store.tasks import Assignment, TaskStore, Waiting
+from common.store.leading import Assignment, Waiting
+from common.store.tasks import TaskStore
 from tests.store.invariants import assert_consistent
 from tests.store.lives import AGENT, BOOT, EPOCH, Life
 

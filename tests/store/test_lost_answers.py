@@ -11,9 +11,11 @@ from common.domain.reports import Finished, LogChunk
 from common.domain.result import Reason, failure
 from common.domain.status import Answer, Status
 from common.domain.task import Submission
+from common.store.granting import Attempt
+from common.store.leading import Assignment
 from common.store.leases import Leases
 from common.store.scripts import source
-from common.store.tasks import Assignment, Attempt, TaskStore
+from common.store.tasks import TaskStore
 from tests.servers import ServerAt
 from tests.severing import Severing, severing
 from tests.store.invariants import assert_consistent

@@ -24,9 +24,12 @@ from common.domain.result import Reason, Result, failure, success
 from common.domain.status import Answer, Status
 from common.domain.task import Submission, Task, TaskSpec
 from common.store.codec import task_of
+from common.store.granting import Attempt
 from common.store.keys import Keys
+from common.store.leading import Assignment, Waiting
 from common.store.leases import Leases
-from common.store.tasks import Assignment, Attempt, Limits, TaskStore, Waiting
+from common.store.tasks import TaskStore
+from common.store.writing import Limits
 from tests.store.invariants import Snapshot, contradictions_in, history_in, members_in, snapshot, tasks_in
 from tests.store.lives import millis
 from tests.store.model import FAR, Kept, Model

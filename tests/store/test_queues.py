@@ -4,7 +4,9 @@ from redis import Redis
 
 from common.domain.result import Reason, failure
 from common.domain.status import Answer, Status
-from common.store.tasks import BATCH, Assignment, TaskStore
+from common.store.leading import Assignment
+from common.store.tasks import TaskStore
+from common.store.writing import BATCH
 from tests.store.lives import AGENT, BOOT, EPOCH, Life
 
 

@@ -6,7 +6,8 @@ from redis import Redis
 from common.domain.reports import LogChunk
 from common.domain.status import FINAL, Status
 from common.domain.task import Submission
-from common.store.tasks import Limits, TaskStore
+from common.store.tasks import TaskStore
+from common.store.writing import Limits
 from tests.store.lives import AGENT, Life
 
 RETENTION = 86_400.0

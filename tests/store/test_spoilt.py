@@ -11,8 +11,10 @@ from common.domain.reports import Finished, LogChunk
 from common.domain.result import success
 from common.domain.status import Answer, Status
 from common.domain.task import Submission
+from common.store.granting import Attempt
+from common.store.leading import Assignment
 from common.store.leases import Leases
-from common.store.tasks import Assignment, Attempt, TaskStore
+from common.store.tasks import TaskStore
 from tests.store.lives import AGENT, BOOT, EPOCH, Life
 
 Spoil = Callable[[Redis], object]

@@ -10,7 +10,9 @@ from redis import Redis
 from common.domain.status import Answer, Status
 from common.domain.task import Submission
 from common.store.keys import Keys
-from common.store.tasks import Limits, Submitted, TaskStore
+from common.store.submitting import Submitted
+from common.store.tasks import TaskStore
+from common.store.writing import Limits
 from tests.store.invariants import assert_consistent
 from tests.store.lives import Life
 

@@ -7,7 +7,8 @@ from common.domain.fields import STEP, USUAL
 from common.domain.result import Reason, failure
 from common.domain.status import Answer, Status
 from common.domain.task import Submission
-from common.store.tasks import Assignment, TaskStore
+from common.store.leading import Assignment
+from common.store.tasks import TaskStore
 from tests.store.lives import AGENT, BOOT, EPOCH, Life, millis
 
 FAILED = failure(Reason.EXIT_CODE, "no")

@@ -36,7 +36,9 @@ from common.domain.reports import Finished, LogChunk
 from common.domain.result import success
 from common.domain.status import Answer, Status, Verb, legal
 from common.domain.task import Submission, Task, TaskSpec
-from common.store.tasks import Assignment, Attempt, TaskStore
+from common.store.granting import Attempt
+from common.store.leading import Assignment
+from common.store.tasks import TaskStore
 from tests.store.invariants import assert_consistent, difference, snapshot
 from tests.store.lives import AGENT, BOOT, EPOCH, Life
 

@@ -16,9 +16,11 @@ from common.domain.reports import Finished, Held, LogChunk
 from common.domain.result import Result, success
 from common.service import Host
 from common.settings import Settings
+from common.store.granting import Attempt
 from common.store.keys import Keys
+from common.store.leading import Assignment
 from common.store.leases import Leases
-from common.store.tasks import Assignment, Attempt, TaskStore
+from common.store.tasks import TaskStore
 from stage4_api.api.app import Api, create_app
 from stage4_api.api.server import ApiServer
 from stage4_api.store_service import StoreService

@@ -10,7 +10,7 @@ import pytest
 from common.domain.errors import CorruptTask, Unanswered, Unavailable
 from common.domain.status import Answer as Verdict
 from common.domain.task import Submission
-from common.store.tasks import Submitted
+from common.store.submitting import Submitted
 from stage4_api.store_service import StoreService
 from tests.stage4.api.conftest import Door, Opens, Yard
 

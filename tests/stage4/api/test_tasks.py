@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from common.domain.result import Reason, failure
-from common.store.tasks import Limits, TaskStore
+from common.store.tasks import TaskStore
+from common.store.writing import Limits
 from tests.stage4.api.conftest import Door, Opens, Yard
 
 ULID = r"^[0-9A-HJKMNP-TV-Z]{26}$"

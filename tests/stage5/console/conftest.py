@@ -19,9 +19,11 @@ from common.domain.status import Answer
 from common.domain.task import Submission
 from common.service import Host
 from common.settings import Settings
+from common.store.granting import Attempt
 from common.store.keys import Keys
+from common.store.leading import Assignment
 from common.store.leases import Leases
-from common.store.tasks import Assignment, Attempt, TaskStore
+from common.store.tasks import TaskStore
 from common.tokens import Role, append_token, new_token
 from stage4_api.api.app import Api, create_app
 from stage4_api.api.server import ApiServer

@@ -248,3 +248,17 @@ def test_pages_say_all_without_scripts(page: Page, yard: Yard) -> None:
         page.shows(".told", "1 cancelled.")
     finally:
         page.chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_the_page_that_describes_the_api_shows_it_and_lets_one_try_it(page: Page, yard: Yard) -> None:
+    yard.submit("t", name="<img src=x onerror=alert(1)>")
+    page.open("/docs")
+    page.shows("#about", "Version")
+    page.shows("#operations", "/api/v1/tasks/{taskId}")
+    page.click("#getTask summary")
+    page.chrome.find_element(By.CSS_SELECTOR, "#getTask [data-name=taskId]").send_keys("t")
+    page.click("#getTask button")
+    page.shows("#getTask pre", '"name": "<img src=x onerror=alert(1)>"')
+    assert page.run("return document.images.length") == 0
+    loaded = page.run("return performance.getEntriesByType('resource').map((one) => new URL(one.name).origin)")
+    assert set(loaded) == {page.url}, "nothing is loaded from elsewhere"

@@ -18,9 +18,10 @@ from common.domain.task import Task
 from common.lab.until import until
 from common.service import Host
 from common.settings import Settings
+from common.store.granting import Attempt
 from common.store.keys import Keys
 from common.store.leases import Leases
-from common.store.tasks import Attempt, TaskStore
+from common.store.tasks import TaskStore
 from common.transports.redis_bus import RedisBus
 from stage1_mvp.runs import Runs
 from stage2_zk.tenure import Tenure

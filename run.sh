@@ -1,0 +1,1 @@
+cd /tmp/dev; PYTHONPATH=/tmp/dev exec /work/main/.venv/bin/python "$@"
