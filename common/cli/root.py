@@ -10,6 +10,7 @@ import difflib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TextIO
@@ -98,7 +99,13 @@ class Root(click.Group):
         return command.get_short_help_str(width) if command else ""
 
     def _entries(self) -> dict[str, EntryPoint]:
-        return {entry.name: entry for entry in entry_points(group=GROUP)}
+        return _installed()
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    # Once: it reads what every package on this machine says of itself, and --help asks for each command.
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
 def _load(entry: EntryPoint) -> click.Command:

@@ -164,7 +164,7 @@ class Run:
 
     def _cluster(self, home: Path) -> AbstractContextManager[Cluster]:
         times = {"DTS_LEASE": self._lease, "DTS_SESSION": self._lease, "DTS_GRACE": GRACE, "DTS_HEARTBEAT": 0.5}
-        settings = {**times, "DTS_SLOTS": 6, "DTS_MAX_LOST": MAX_LOST, "DTS_RPC_TIMEOUT": 2}
+        settings = {**times, "DTS_SLOTS": 16, "DTS_MAX_LOST": MAX_LOST, "DTS_RPC_TIMEOUT": 2}
         env = {name: str(value) for name, value in settings.items()}
         return Cluster.owned(home, stage(self._number), self._profile, sizes=self._sizes, env=env)
 
