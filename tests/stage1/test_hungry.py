@@ -86,8 +86,8 @@ def test_two_hundred_tasks_run_at_once_on_one_agent(
     agent = agents(server.url, slots=200, lease=2).ready()
     gate = tmp_path / "open"
     ids = person.push_many([f"until [ -e {gate} ]; do sleep 0.5; done; echo through"] * 200)
-    until(lambda: person.store.counts()[Status.RUNNING] == 200, 50)
-    assert len({process.task_id for process in task_processes(tmp_path)}) == 200
+    until(lambda: len({process.task_id for process in task_processes(tmp_path)}) == 200, 50)
+    assert person.store.counts()[Status.RUNNING] == 200
     gate.touch()
     tasks = person.succeeded(*ids)
     assert {(task.attempt, task.result and task.result.output) for task in tasks} == {(1, "through\n")}
