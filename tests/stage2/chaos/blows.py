@@ -10,6 +10,7 @@ from common.doctor.history.records import Line
 from common.lab.cluster import Cluster
 from common.lab.stages import CABLE
 from common.lab.until import until
+from stage2_zk.choices import SHUT_EVERY
 from tests.stage1.desk import Desk
 from tests.stage1.journal import ENDLESS_AT_FIRST, Journal, uptime
 from tests.stage1.processes import gone
@@ -109,6 +110,7 @@ def _given(scene: Scene, task_ids: list[str], former: str) -> float:
 def agent_goes(scene: Scene, kind: str) -> Seen:
     """Hurt an agent that runs something, and see when that runs elsewhere."""
     cluster, desk = scene.cluster, scene.desk
+    _all_may_have_work(scene)
     ids = desk.push_many([scene.journal.task(ENDLESS_AT_FIRST)] * HELD)
     lines = scene.started(ids, 1)
     held = {desk.task(task_id).agent for task_id in ids}
@@ -137,6 +139,15 @@ def agent_goes(scene: Scene, kind: str) -> Seen:
         desk.store.cancel([task_id], "chaos")
     until(lambda: not any(desk.task(task_id).status == "RUNNING" for task_id in ids), WITHIN)
     return Seen(kind, first - at, last - at, dead_at - at, hit, [f"{kind}: {sentence}" for sentence in outlived])
+
+
+def _all_may_have_work(scene: Scene) -> None:
+    """Agents that were hurt often get nothing for a minute, as they should; somebody has looked at them by now."""
+    shut = scene.desk.store.shut()
+    for agent in shut:
+        scene.desk.store.resume(agent, "chaos")
+    seen = uptime() + (2 * SHUT_EVERY if shut else 0)
+    until(lambda: uptime() >= seen)
 
 
 def _watched(scene: Scene, agent: str, boot: str, pids: Sequence[int]) -> tuple[float, list[str]]:
