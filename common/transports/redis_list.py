@@ -25,6 +25,8 @@ T = TypeVar("T")
 log = logging.getLogger("dts.queue")
 
 KEPT_DEAD_LETTERS = 10_000
+FEW = 8
+"""Messages that are asked for at least."""
 LOOK_ANYHOW = 8
 """Of so many times that there is nothing to settle, one looks all the same whether more is held than is known."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -61,6 +63,8 @@ class RedisListQueue(Generic[T]):
         self._in_doubt = True
         self._quiet = False
         """Whether nothing came when it was last waited for: then who takes waits first, and looks then."""
+        self._expected = FEW
+        """How many messages are asked for first: about as many as there were last time."""
         self._settled = 0
         """How often there was nothing to settle, in a row."""
         self.rejected = 0
@@ -122,9 +126,18 @@ class RedisListQueue(Generic[T]):
         if self._again:
             taken, self._again = self._again[:limit], self._again[limit:]
             return taken
-        ids = self._ids.batch(limit)
-        flat = self._scripts.call("take", self._consumer, [self._name, self._moving, self._held], ids)
-        return list(zip(flat[::2], flat[1::2], strict=True))
+        taken: list[tuple[str, str]] = []
+        # Each that may be taken needs an id. Made for all that one would take, they cost more than all the rest.
+        wanted = self._expected
+        while len(taken) < limit:
+            ids = self._ids.batch(min(wanted, limit - len(taken)))
+            flat = self._scripts.call("take", self._consumer, [self._name, self._moving, self._held], ids)
+            taken += zip(flat[::2], flat[1::2], strict=True)
+            if len(flat) < 2 * len(ids):
+                break
+            wanted *= 4
+        self._expected = max(FEW, len(taken))
+        return taken
 
     def _wait(self, timeout: float) -> bool:
         if timeout <= 0:
