@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,11 @@ from common import logs
 from common.domain.errors import BadSetting, Unavailable
 from common.settings import Settings
 from common.transports.redis_client import connect, refuse_unfit
+
+TURN = 0.0005
+"""Seconds that a thread may compute while others wait for their turn. By default it is ten times that: a task's way
+through a process goes by several threads, each of which would wait for whatever a scan has to compute just then.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ def start(settings: Settings, log: logging.Logger, role: str = "", *, log_form: 
     """
     speaker = logs.Speaker(role, getattr(settings, role, ""), settings.secrets())
     logs.to_stderr(settings.log_level, logs.form_of(settings.log_format, log_form), speaker)
+    sys.setswitchinterval(TURN)
     signals = Signals()
     signals.obey()
     await_fit(settings, signals, log)

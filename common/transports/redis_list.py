@@ -124,8 +124,8 @@ class RedisListQueue(Generic[T]):
 
     def _next(self, limit: int) -> list[tuple[str, str]]:
         if self._again:
-            taken, self._again = self._again[:limit], self._again[limit:]
-            return taken
+            again, self._again = self._again[:limit], self._again[limit:]
+            return again
         taken: list[tuple[str, str]] = []
         # Each that may be taken needs an id. Made for all that one would take, they cost more than all the rest.
         wanted = self._expected
