@@ -1,10 +1,13 @@
 """Load: how busy this machine is, and which part of that an agent's own tasks have."""
 
+import contextlib
 import os
 import time
 from typing import NamedTuple
 
 import psutil
+
+from common.executors.processes import below
 
 
 class Share(NamedTuple):
@@ -26,7 +29,7 @@ class Load:
         psutil.cpu_percent()
 
     def measure(self) -> Share:
-        """Since the call before; costs a look at each process of the machine."""
+        """Since the call before."""
         now, used = time.monotonic(), self._processor_seconds()
         spent = sum(seconds - self._used.get(process, 0.0) for process, seconds in used.items())
         own = spent / max(0.01, now - self._at) / self._cores
@@ -40,15 +43,22 @@ class Load:
     def _processor_seconds(self) -> dict[tuple[int, float], float]:
         """Of each process of a task; the agent itself is none."""
         used = {}
-        try:
-            below = psutil.Process(self._root).children(recursive=True)
-        except psutil.Error:
-            return {}
-        for process in below:
+        for pid in _below(self._root):
             try:
-                if process.pid != os.getpid():
+                if pid != os.getpid():
+                    process = psutil.Process(pid)
                     times = process.cpu_times()
-                    used[process.pid, process.create_time()] = times.user + times.system
+                    used[pid, process.create_time()] = times.user + times.system
             except psutil.Error:
                 continue
         return used
+
+
+def _below(root: int) -> list[int]:
+    try:
+        return below(root)
+    except OSError:
+        # Then each process of the machine has to be looked at.
+        with contextlib.suppress(psutil.Error):
+            return [process.pid for process in psutil.Process(root).children(recursive=True)]
+        return []

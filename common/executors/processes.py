@@ -4,6 +4,7 @@ import contextlib
 import os
 import select
 import signal
+import threading
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -46,6 +47,31 @@ def children(pid: int) -> list[int]:
     """The children of a process's first thread, zombies too. Raises OSError where the kernel doesn't say."""
     with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:  # noqa: PTH123
         return list(map(int, file.read().split()))
+
+
+def below(pid: int) -> list[int]:
+    """All that stand below a process, whichever of its threads started them; costs a look at each of these threads.
+
+    Raises OSError where the kernel doesn't say whose children are whose.
+    """
+    os.stat(f"/proc/self/task/{threading.get_native_id()}/children")  # noqa: PTH116
+    found: dict[int, None] = {}
+    front = [pid]
+    while front:
+        born: list[int] = []
+        for thread in _threads(front.pop()):
+            with contextlib.suppress(OSError), open(f"{thread}/children", "rb") as file:  # noqa: PTH123
+                born += map(int, file.read().split())
+        front += [child for child in born if child not in found]
+        found.update(dict.fromkeys(born))
+    return list(found)
+
+
+def _threads(pid: int) -> list[str]:
+    try:
+        return [f"/proc/{pid}/task/{thread}" for thread in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208
+    except OSError:
+        return []
 
 
 def with_descendants(roots: Iterable[int], table: Mapping[int, Seen]) -> list[int]:
