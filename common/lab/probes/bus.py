@@ -44,8 +44,8 @@ def busy(task: str) -> Probe:
     def see(picture: Picture) -> bool:
         own = {agent: beat.own for agent, beat in picture.beats.items()}
         mine = own.pop(picture.task(task).fields.get("agent", ""), 0.0)
-        # However many others want the processor: what sleeps has next to nothing of it.
-        return mine > 0.03 and all(mine > 2 * other for other in own.values())
+        # However many others want the processor: what sleeps has next to nothing of it. Less is not told apart.
+        return mine >= 0.1 and all(mine > 2 * other for other in own.values())
 
     return Probe(see, True, lambda names: names.heartbeats())
 
