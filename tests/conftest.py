@@ -4,6 +4,7 @@ A server that is missing skips its tests on a laptop. Where CI or DTS_REQUIRE_SE
 """
 
 import os
+import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -30,6 +31,16 @@ def give_up(missing: MissingServer) -> NoReturn:
     if os.environ.get("CI") or os.environ.get("DTS_REQUIRE_SERVERS"):
         pytest.fail(str(missing))
     pytest.skip(str(missing))  # noqa: TID251
+
+
+@pytest.fixture(autouse=True)
+def _signals_reach_children() -> Iterator[None]:
+    """Children inherit which signals are ignored, as SIGINT is where the tests run in the background of a script."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGTERM)}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Homes and processes that are cleared away with their test, and no settings from outside."""
 
 import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,16 +16,6 @@ from tests.lab.members import Run
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("DTS_")]:
         monkeypatch.delenv(name)
-
-
-@pytest.fixture(autouse=True)
-def _signals_reach_children() -> Iterator[None]:
-    """Children inherit which signals are ignored, as SIGINT is where the tests run in the background of a script."""
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGTERM)}
-    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture

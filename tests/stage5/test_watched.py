@@ -52,8 +52,7 @@ def test_the_command_watches_what_runs_here_until_ctrl_c_and_leaves_nothing(seen
     names = ("DTS_API_URL", "DTS_API_TOKEN")
     own = {name: seen.cluster.environment[name] for name in names} | {"TMPDIR": str(tmp_path)}
     with subprocess.Popen(
-        # Where the tests run in the background, Ctrl-C is ignored by all that they start.
-        ["env", "--default-signal=INT", Path(sys.executable).with_name("dts"), "monitor", "--quick"],
+        [Path(sys.executable).with_name("dts"), "monitor", "--quick"],
         env={**os.environ, **own},
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
