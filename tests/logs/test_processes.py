@@ -59,6 +59,8 @@ def test_an_agent_and_its_fence_log_in_json_where_they_are_told_to(
     agent = agents(server.url, log_format="json")
     until(lambda: "ready: " in agent.log, within=30)
     person.works()
+    # The store has an end before the line about it is written.
+    until(lambda: "reported: SUCCESS" in agent.log, within=30)
     agent.body.send(signal.SIGKILL)
     until(lambda: agent.log.count("ready: ") == 2, within=30)
     agent.term()
