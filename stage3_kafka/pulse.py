@@ -67,13 +67,11 @@ class Pulse(Service):
         }
 
     def busy(self, one: Candidate) -> float:
-        """How busy its machine is, and once more its own tasks: that tells apart agents of one machine."""
+        """How busy its agent says it is."""
         beat = self._seen.get(one.agent)
         if not beat or beat[0].boot != one.boot or self._age(one.agent) >= FRESH:
             return 0.0
-        # In coarse steps: no machine is ever quite idle, and that should not stop agents from taking turns. Its own
-        # tasks in finer ones: where many share a machine, the part of one is small, and that of idle ones is none.
-        return (round(beat[0].cpu * 5) / 5 + round(beat[0].own * 10) / 10) / 2
+        return beat[0].busy
 
     def told_all(self, beat: Beat) -> bool:
         """Whether everything is applied that its agent had told when it sent this."""

@@ -170,6 +170,13 @@ class Beat:
     held: frozenset[tuple[str, int]]
     """Attempts that run there, or have ended and are not told yet."""
 
+    @property
+    def busy(self) -> float:
+        """How busy its machine is, and once more its own tasks: so agents of one machine are told apart. 0 to 1."""
+        # In coarse steps: no machine is ever quite idle, and that should not stop agents from taking turns. Its own
+        # tasks in finer ones: where many share a machine, the part of one is small, and that of idle ones is none.
+        return (round(self.cpu * 5) / 5 + round(self.own * 10) / 10) / 2
+
     def encode(self) -> bytes:
         """The JSON text of it."""
         said: dict[str, Any] = {

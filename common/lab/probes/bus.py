@@ -39,13 +39,19 @@ def beating(count: int) -> Probe:
 
 
 def busy(task: str) -> Probe:
-    """The heartbeats of the task's agent say that tasks of its own keep the machine busy, more than those of others."""
+    """The heartbeats of the task's agent say that tasks of its own keep the machine busy, more than those of others.
+
+    In three heartbeats: by the last one the leader, which looks for itself, has seen one of them.
+    """
+    first: dict[str, int] = {}
 
     def see(picture: Picture) -> bool:
-        own = {agent: beat.own for agent, beat in picture.beats.items()}
-        mine = own.pop(picture.task(task).fields.get("agent", ""), 0.0)
-        # However many others want the processor: what sleeps has next to nothing of it. Less is not told apart.
-        return mine >= 0.1 and all(mine > 2 * other for other in own.values())
+        known = dict(picture.beats)
+        mine = known.pop(picture.task(task).fields.get("agent", ""), None)
+        if mine is None or not known or any(mine.busy <= other.busy for other in known.values()):
+            first.clear()
+            return False
+        return mine.number >= first.setdefault(mine.boot, mine.number) + 2
 
     return Probe(see, True, lambda names: names.heartbeats())
 
