@@ -1,1 +1,0 @@
-cd /tmp/dev; PYTHONPATH=/tmp/dev exec /work/main/.venv/bin/python "$@"
