@@ -70,6 +70,7 @@ class Cable:
             server = socket.create_connection((LOOPBACK, self._to))
         except OSError:
             # As whoever came would have learned without us.
+            self._sockets.remove(client)
             client.close()
             return
         self._sockets.append(server)

@@ -1,4 +1,4 @@
-"""Leading: what the leader decides, each time with its epoch."""
+"""Leading: what the leader decides, fenced by its epoch; and which agents get nothing, which others may say too."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

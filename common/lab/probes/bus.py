@@ -41,7 +41,8 @@ def beating(count: int) -> Probe:
 def busy(task: str) -> Probe:
     """The heartbeats of the task's agent say that tasks of its own keep the machine busy, more than those of others.
 
-    In three heartbeats: by the last one the leader, which looks for itself, has seen one of them.
+    In three heartbeats: by the last one the leader, which looks for itself, has seen one of them. So this probe
+    remembers, by boot, since which heartbeat it is so.
     """
     first: dict[str, int] = {}
 
