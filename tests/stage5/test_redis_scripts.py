@@ -45,11 +45,10 @@ class Started:
             "PASSWORD": PASSWORD,
             "DATA": str(self._directory / name),
             "DOWN_AFTER": "1000",
-            "FAILOVER_TIMEOUT": "3000",
+            "FAILOVER_TIMEOUT": "5000",
         }
-        process = subprocess.Popen(
-            ["sh", DEPLOY / "redis" / script], env={**os.environ, **own}, stdout=subprocess.DEVNULL
-        )
+        with (self._directory / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(["sh", DEPLOY / "redis" / script], env={**os.environ, **own}, stdout=log)
         self._running[name] = process
         guard = kill_when_we_die(process.pid)
         self._at_the_end.enter_context(guard)
@@ -91,6 +90,15 @@ class Started:
             except DtsError:
                 return ""
 
+    def by_the_sentinels(self) -> list[tuple[int, bool]]:
+        """What each Sentinel says: the master's port, and whether it knows of a replica that could follow."""
+        told = []
+        for name in ("one", "two", "three"):
+            with connect(f"redis://:{PASSWORD}@localhost:{self.ports[name]}", repeats=0) as client, redis_errors():
+                _host, port = client.sentinel_get_master_addr_by_name("dts")
+                told.append((int(port), bool(client.sentinel_slaves("dts"))))
+        return told
+
     def close(self) -> None:
         self._at_the_end.close()
 
@@ -106,12 +114,18 @@ def started(binary_of: BinaryOf, tmp_path: Path) -> Iterator[Started]:
     found.close()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 def test_they_make_what_a_durable_dts_takes_and_one_that_comes_back_follows_the_new_master(started: Started) -> None:
     until(started.takes, within=40, what="a master with its replica, found through the Sentinels")
     assert (started.role("redis-1"), started.role("redis-2")) == ("master", "slave")
+    # Sentinels ask the master for its replicas every ten seconds: one that knows of none cannot let it take over.
+    first, second = started.ports["redis-1"], started.ports["redis-2"]
+    until(lambda: started.by_the_sentinels() == [(first, True)] * 3, within=40, what="all to know the replica")
     started.kill("redis-1")
-    until(lambda: started.role("redis-2") == "master", within=40, what="the replica to take over")
+    # A server that comes back before the Sentinels have agreed may be their master again: they give up a failover
+    # that takes too long. Neither of the two takes writes until one follows the other, so that loses nothing.
+    until(lambda: {port for port, _ in started.by_the_sentinels()} == {second}, within=60, what="all to name the other")
     started.start("redis-1")
     until(lambda: started.role("redis-1") == "slave", within=40, what="the old master to follow")
+    assert started.role("redis-2") == "master"
     until(started.takes, within=40, what="it to go on")
