@@ -75,14 +75,19 @@ def run(boot: Callable[[], Boot], signals: Signals) -> None:
         current.end()
 
 
-def start(settings: Settings, log: logging.Logger, role: str = "", *, log_form: logs.Format = "text") -> Signals:
-    """Be a process from here on: log to stderr, obey signals, wait for a Redis that is fit. Raises UnfitServer.
+def say(settings: Settings, role: str, *, log_form: logs.Format = "text") -> None:
+    """From here on this process logs to stderr, under the pid that it has now.
 
     Lines in JSON tell its role and its member's name, which is the setting of that name. `log_form` is the format
     where the settings name none.
     """
     speaker = logs.Speaker(role, getattr(settings, role, ""), settings.secrets())
     logs.to_stderr(settings.log_level, logs.form_of(settings.log_format, log_form), speaker)
+
+
+def start(settings: Settings, log: logging.Logger, role: str = "", *, log_form: logs.Format = "text") -> Signals:
+    """Be a process from here on: log as `say` says, obey signals, wait for a Redis that is fit. Raises UnfitServer."""
+    say(settings, role, log_form=log_form)
     sys.setswitchinterval(TURN)
     signals = Signals()
     signals.obey()

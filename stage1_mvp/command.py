@@ -64,8 +64,8 @@ def be_agent(run: Run, *, fence: bool, log_form: logs.Format = "text", **flags: 
         # What is wrong with them is said now, not when Redis can be reached at last.
         running.check_redis(settings)
         load_executors(settings.executors, ExecutorContext(settings.home))
-        json = logs.form_of(settings.log_format, log_form) == "json"
-        tether = tie(json=json) if fence else Tether()
+        running.say(settings, "agent", log_form=log_form)
+        tether = tie() if fence else Tether()
         if sys.platform.startswith("linux"):
             hide()
         signals = running.start(settings, log, "agent", log_form=log_form)

@@ -6,24 +6,26 @@ descendant and starts the agent again, as a new boot. As the child subreaper it 
 behind, so that nothing escapes it. When the fence itself is killed, the agent sees the line close, and dies
 with all that it runs (RELIABILITY, "Leases").
 
-It stays small because it imports next to nothing, and is run as a script of its own:
-
-    python -I -S stage1_mvp/fence.py [--json] COMMAND…      COMMAND finds its end of the line in $DTS_FENCE
-
-What it says is in the form of the agent's own lines, in JSON with --json or DTS_LOG_FORMAT=json.
+It is a fork of the process that has loaded all that an agent needs, and so is each agent that it starts: what they
+share is in memory once, and a new boot is there at once. What it does itself needs next to nothing of that.
 """
 
 import ctypes
+import logging
 import math
 import os
 import select
 import signal
 import socket
 import struct
-import sys
 import time
 
-PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
+log = logging.getLogger("dts.fence")
+
+PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 4, 15, 36
+FENCE, AGENT = b"dts-fence", b"dts-agent"
+"""What the kernel calls the two, as `ps -e` and /proc/PID/comm show it."""
+HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 DEADLINE = struct.Struct("<d")
 """One message: the monotonic time at which all that the agent started must be dead; infinity while nothing runs."""
 RESTART_PAUSE = 0.5
@@ -35,41 +37,52 @@ GONE_WITHIN = 10.0
 class Fence:
     """One agent process after another, and the deadline of the one that runs."""
 
-    def __init__(self, command: list[str]) -> None:
-        self._command = command
+    def __init__(self) -> None:
         self._stopping = False
         self._pid = 0
         # Signals arrive as bytes, so that one wait sees them, the line and the deadline.
-        self._signals, wake = os.pipe()
+        self._signals, self._wake = os.pipe()
         os.set_blocking(self._signals, False)
-        os.set_blocking(wake, False)
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-            signal.signal(number, lambda *_: None)
+        os.set_blocking(self._wake, False)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        self._usual = {number: signal.signal(number, lambda *_: None) for number in HANDED_ON}
 
-    def run(self) -> int:
-        """Run the agent until it ends by itself or is told to; returns its exit code."""
+    def run(self) -> socket.socket | int:
+        """Run the agent until it ends by itself or is told to; returns its exit code.
+
+        In the agent, which is a fork of this process, it returns the agent's end of the line: once in each new one.
+        """
         while True:
             line = self._start()
+            if not self._pid:
+                return line
             code, why = self._watch(line)
             killed = kill_descendants()
             line.close()
             if code is not None and (code >= 0 or self._stopping):
                 return code if code >= 0 else 128 - code
-            say(f"{why}; {killed} processes were killed")
+            log.warning("%s; %d processes were killed", why, killed)
             if self._stopping or self._rest(RESTART_PAUSE):
                 return 0
-            say("the agent is started again, as a new boot")
+            log.warning("the agent is started again, as a new boot")
 
     def _start(self) -> socket.socket:
+        """Our end of the line to a new agent, or in that one its own."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            os.set_inheritable(theirs.fileno(), True)
-            # A group of its own: the terminal's Ctrl-C reaches only us, and we pass it on once.
-            self._pid = os.posix_spawn(
-                self._command[0], self._command, {**os.environ, "DTS_FENCE": str(theirs.fileno())}, setpgroup=0
-            )
-        return ours
+        self._pid = os.fork()
+        if self._pid:
+            theirs.close()
+            return ours
+        ours.close()
+        be_called(AGENT)
+        # A group of its own: the terminal's Ctrl-C reaches only the fence, which passes it on once.
+        os.setpgid(0, 0)
+        signal.set_wakeup_fd(-1)
+        for number, usual in self._usual.items():
+            signal.signal(number, usual)
+        os.close(self._signals)
+        os.close(self._wake)
+        return theirs
 
     def _watch(self, line: socket.socket) -> tuple[int | None, str]:
         """Until the agent has ended, with its exit code, or may not go on; and why."""
@@ -169,26 +182,6 @@ def _reap_all() -> None:
         pass
 
 
-def say(text: str) -> None:
-    """One line on stderr, in the form of the agent's own."""
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
-    line = f"{stamp} WARNING dts.fence {text}"
-    if (os.environ.get("DTS_LOG_FORMAT") or ("json" if "--json" in sys.argv[1:2] else "")) == "json":
-        said = {"time": stamp, "level": "warning", "logger": "dts.fence", "event": text, "role": "agent"}
-        named = {**said, "member": _member(sys.argv), "host": socket.gethostname()}
-        # Nothing here needs to be escaped, and a module that could do it would be one more to load.
-        line = "{" + ",".join(f'"{name}":"{value}"' for name, value in named.items()) + f',"pid":{os.getpid()}' + "}"
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
-
-
-def _member(command: list[str]) -> str:
-    """The agent's id as its command or its environment has it; '' where it is none."""
-    given = command[command.index("--id") + 1 :][:1] if "--id" in command else []
-    name = given[0] if given else os.environ.get("DTS_AGENT", "")
-    return name if all(c.isascii() and (c.isalnum() or c in "._-") for c in name) else ""
-
-
 def hide() -> None:
     """Let nobody of this process' own user look into it: its memory and environment have secrets, and tasks are of
     that user. Whatever it starts may be looked into again (prctl(2), PR_SET_DUMPABLE). Linux only.
@@ -196,7 +189,13 @@ def hide() -> None:
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-if __name__ == "__main__":
-    hide()
+def adopt() -> None:
+    """Become whom all that is started below this process belongs to when its own parent is gone (prctl(2),
+    PR_SET_CHILD_SUBREAPER). Linux only.
+    """
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    sys.exit(Fence(sys.argv[2:] if sys.argv[1:2] == ["--json"] else sys.argv[1:]).run())
+
+
+def be_called(name: bytes) -> None:
+    """Be told apart where processes are listed (prctl(2), PR_SET_NAME). Linux only."""
+    ctypes.CDLL(None).prctl(PR_SET_NAME, name, 0, 0, 0)

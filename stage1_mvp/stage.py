@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from common.domain.errors import BadSetting
 from common.lab.stages import REDIS, MemberSpec, Sizes, StageSpec
-from stage1_mvp.tether import Tether, fenced
+from stage1_mvp.tether import Tether
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -29,9 +29,7 @@ def _members(sizes: Sizes) -> Sequence[MemberSpec]:
             "them out or notice that one is gone; that is what stage 2 adds"
         )
     agent = "agent-1"
-    # Behind its fence from the start: a process that first becomes the fence would load everything twice.
-    command = fenced([sys.executable, "-m", "stage1_mvp", "agent", "--id", agent])
-    return REDIS, MemberSpec(agent, "agent", tuple(command))
+    return REDIS, MemberSpec(agent, "agent", (sys.executable, "-m", "stage1_mvp", "agent", "--id", agent))
 
 
 def _scenario() -> "Scenario":

@@ -7,11 +7,8 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from stage1_mvp import fence
-
-SETTING = "DTS_FENCE"
 
 
 class Tether:
@@ -57,16 +54,20 @@ class Tether:
         self._cut()
 
 
-def tie(*, json: bool = False) -> Tether:
-    """The tether of this process; where it has no fence yet, it becomes one that starts it again. `json` as below."""
-    number = os.environ.pop(SETTING, None)
-    if number is not None:
-        return Tether(socket.socket(fileno=int(number)))
+def tie() -> Tether:
+    """The tether of this process, which is a fork of the one that called: that one is its fence from here on.
+
+    To be called before any thread is started. It returns once in each agent that the fence starts, and in the fence
+    never; that ends with the agent's exit code. Without a fence where there is no Linux.
+    """
     if not sys.platform.startswith("linux"):
         return Tether()
-    return os.execv(sys.executable, fenced([sys.executable, *sys.orig_argv[1:]], json=json))  # noqa: S606
-
-
-def fenced(command: list[str], *, json: bool = False) -> list[str]:
-    """The command that runs `command` behind a fence, which says what it says in JSON, where no setting says how."""
-    return [sys.executable, "-I", "-S", str(Path(fence.__file__)), *(["--json"] if json else []), *command]
+    fence.hide()
+    fence.adopt()
+    fence.be_called(fence.FENCE)
+    found = fence.Fence().run()
+    if isinstance(found, socket.socket):
+        return Tether(found)
+    sys.stderr.flush()
+    # Whatever else a process does at its end is the agent's to do.
+    os._exit(found)

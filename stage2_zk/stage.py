@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from common.domain.errors import BadSetting
 from common.lab.stages import CABLE, REDIS, MemberSpec, Sizes, StageSpec, zookeepers
-from stage1_mvp.tether import Tether, fenced
+from stage1_mvp.tether import Tether
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -30,9 +30,8 @@ def _members(sizes: Sizes) -> Sequence[MemberSpec]:
         *zookeepers(sizes),
         *([CABLE] if far else []),
         *(MemberSpec(name, "scheduler", tuple(_command("scheduler", name))) for name in schedulers),
-        # Behind its fence from the start: a process that first becomes the fence would load everything twice.
         *(
-            MemberSpec(name, "agent", tuple(fenced(_command("agent", name))), through=CABLE.name if name == far else "")
+            MemberSpec(name, "agent", tuple(_command("agent", name)), through=CABLE.name if name == far else "")
             for name in agents
         ),
     ]

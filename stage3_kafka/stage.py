@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from common.lab.stages import KAFKA, REDIS, MemberSpec, Sizes, StageSpec, zookeepers
-from stage1_mvp.tether import Tether, fenced
+from stage1_mvp.tether import Tether
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -30,10 +30,7 @@ def _members(sizes: Sizes) -> Sequence[MemberSpec]:
 
 def _roles(role: str, count: int) -> list[MemberSpec]:
     names = [f"{role}-{number + 1}" for number in range(count)]
-    commands = [[sys.executable, "-m", "stage3_kafka", role, "--id", name] for name in names]
-    # Behind its fence from the start: a process that first becomes the fence would load everything twice.
-    commands = [fenced(command) if role == "agent" else command for command in commands]
-    return [MemberSpec(name, role, tuple(command)) for name, command in zip(names, commands, strict=True)]
+    return [MemberSpec(name, role, (sys.executable, "-m", "stage3_kafka", role, "--id", name)) for name in names]
 
 
 def _scenario() -> "Scenario":

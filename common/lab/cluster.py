@@ -22,6 +22,7 @@ from common.lab.errors import NoSuchMember, StartFailed, WrongState
 from common.lab.faults import FAULTS, check, inflict
 from common.lab.guard import Guard
 from common.lab.home import Home, Member, State
+from common.lab.nursery import Nursery
 from common.lab.ports import free_ports, is_free
 from common.lab.processes import KILL, Process, end, find, spawn
 from common.lab.profile import Profile
@@ -48,6 +49,7 @@ class Cluster:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._children: list[subprocess.Popen[bytes]] = []
+        self._nursery: Nursery | None = None
 
     @classmethod
     def at(cls, home: Path) -> Self:
@@ -235,8 +237,25 @@ class Cluster:
             raise
 
     def _start_all(self, told: Told) -> None:
-        """Servers first, as the others need them; none of them needs another."""
+        """Servers first, as the others need them; none of them needs another. Meanwhile the roles are loaded."""
         members = self.members()
+        with self._preloading():
+            self._start_by_kind(members, told)
+
+    @contextmanager
+    def _preloading(self) -> Iterator[None]:
+        """Within the block, roles are forked from a process that has loaded what they need, where that is worth it."""
+        state = self._home.read()
+        modules = launch.preloaded(state)
+        if not modules:
+            yield
+            return
+        shown = launch.common_environment(self._home, state)
+        with Nursery(modules, shown, Path(state.cwd), self._home.log("nursery")) as self._nursery:
+            yield
+        self._nursery = None
+
+    def _start_by_kind(self, members: Sequence[Member], told: Told) -> None:
         servers = [member.name for member in members if launch.is_server(member)]
         cables = [member.name for member in members if member.role == CABLE.role]
         roles = [member.name for member in members if member.name not in {*servers, *cables}]
@@ -248,6 +267,8 @@ class Cluster:
             self._start_on_ports(cables)
         if roles:
             told(", ".join(roles))
+            if self._nursery and not self._nursery.loaded():
+                raise self._start_failed("the roles can't be loaded", "nursery")
             self._start_on_ports(roles)
             self._home.publish(self.environment)
 
@@ -299,12 +320,18 @@ class Cluster:
             member.argv = launch.command(self._home, state, member)
             try:
                 environment = launch.environment(self._home, state, member)
-                child = spawn(member.argv, environment, Path(state.cwd), self._home.log(name))
+                pid = self._spawn(member, environment, state)
             except OSError as error:
                 raise StartFailed(f"can't start {name}: {error}") from error
-            self._children.append(child)
-            process = find(child.pid) or Process(child.pid, 0)
+            process = find(pid) or Process(pid, 0)
             member.pid, member.started, member.stopped = process.pid, process.started, False
+
+    def _spawn(self, member: Member, environment: Mapping[str, str], state: State) -> int:
+        if self._nursery and launch.is_role(member):
+            return self._nursery.start(member.argv, environment, self._home.log(member.name))
+        child = spawn(member.argv, environment, Path(state.cwd), self._home.log(member.name))
+        self._children.append(child)
+        return child.pid
 
     def _wait_until_ready(self, name: str) -> None:
         """Raises StartFailed as soon as it is dead, or when it is late."""
@@ -349,7 +376,7 @@ def _taken(servers: Sequence[Member]) -> list[int]:
 
 def _full_disk(folder: Path) -> str:
     """Words on the disk where a member keeps its data, if that is full; parts of them may be links to others."""
-    for place in (folder, *folder.iterdir()):
+    for place in (folder, *folder.glob("*")):
         if place.is_dir() and shutil.disk_usage(place).free < TOO_LITTLE:
             return f": the disk is full on which {place} is"
     return ""

@@ -43,6 +43,23 @@ def command(home: Home, state: State, member: Member) -> list[str]:
     return member.argv
 
 
+def preloaded(state: State) -> list[str]:
+    """The modules that several of its members would load each, with those that this profile's servers need."""
+    packages = [member.argv[2] for member in state.members if is_role(member)]
+    if len(packages) < 2:
+        return []
+    there = {member.role for member in state.members}
+    registries = "zookeeper" if "zookeeper" in there else "redis_lease"
+    buses = ["kafka_bus" if "kafka" in there else "redis_bus"] if "manager" in there else []
+    roots = [f"{package}.__main__" for package in dict.fromkeys(packages)]
+    return [*roots, f"common.registries.{registries}", *(f"common.transports.{bus}" for bus in buses)]
+
+
+def is_role(member: Member) -> bool:
+    """Whether it is one of a stage's own processes, run as `python -m PACKAGE …`."""
+    return member.role != CABLE.role and member.argv[:2] == [sys.executable, "-m"]
+
+
 def ports(state: State, member: Member) -> int:
     """How many ports it needs."""
     if is_server(member):
@@ -92,6 +109,12 @@ def environment(home: Home, state: State, member: Member) -> dict[str, str]:
         "DTS_ENV_PASSTHROUGH": ",".join([*inherited, MARK]),
         MARK: str(home.path),
     }
+
+
+def common_environment(home: Home, state: State) -> dict[str, str]:
+    """What is no secret of all members' environments, with the mark by which what is left of them is found."""
+    given = os.environ | state.environment
+    return {**{name: value for name, value in given.items() if name not in state.secrets}, MARK: str(home.path)}
 
 
 def settings(state: State) -> Settings:

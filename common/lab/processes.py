@@ -14,6 +14,9 @@ from pathlib import Path
 
 from common.lab.until import NotYet, until
 
+FENCE = "dts-fence\n"
+"""What the kernel calls an agent's fence."""
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -50,12 +53,19 @@ def find(pid: int) -> Process | None:
 
 
 def fenced_child(process: Process) -> Process | None:
-    """The child that was started with $DTS_FENCE, the line to its fence; None where `process` is no fence."""
+    """The agent behind a fence; None where `process` is no fence.
+
+    It is the eldest child: whatever else the fence was left with was started by it, and of an agent that is gone
+    nothing lives any more when the next one starts.
+    """
+    place = Path(f"/proc/{process.pid}")
     try:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        if (place / "comm").read_text() != FENCE:
+            return None
+        children = [find(int(pid)) for pid in (place / f"task/{process.pid}/children").read_text().split()]
     except OSError:
         return None
-    return next((find(int(pid)) for pid in children if b"\0DTS_FENCE=" in b"\0" + _environment(int(pid))), None)
+    return min(filter(None, children), key=lambda child: child.started, default=None)
 
 
 def spawn(argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path) -> "subprocess.Popen[bytes]":

@@ -176,10 +176,11 @@ def test_idle_it_waits_for_redis_without_being_started_again(
     assert agent.body == body
 
 
-def test_the_fence_is_small(server: ServerAt, agents: StartAgent) -> None:
+def test_an_agent_and_its_fence_share_what_they_have_loaded(server: ServerAt, agents: StartAgent) -> None:
     agent = agents(server.url, lease=LEASE).ready()
-    fence = psutil.Process(agent.process.pid).memory_full_info()
-    assert fence.uss < 8 * 1_048_576
+    fence, body = (psutil.Process(pid).memory_full_info() for pid in (agent.process.pid, agent.body.pid))
+    assert fence.uss < fence.rss / 3
+    assert fence.pss + body.pss < 50 * 1_048_576
 
 
 def test_it_reaps_what_tasks_leave_behind(server: ServerAt, person: Desk, agents: StartAgent) -> None:
