@@ -107,7 +107,7 @@ def test_an_agent_whose_fence_is_killed_dies_with_all_that_it_runs(
 def test_a_task_can_kill_its_agent_no_more_often_than_it_may(
     server: ServerAt, person: Desk, agents: StartAgent
 ) -> None:
-    agent = agents(server.url, lease=0.6, max_lost=2).ready()
+    agent = agents(server.url, lease=LEASE, max_lost=2).ready()
     task_id = person.push("kill -9 $PPID; exec sleep 60")
     task = person.ended(task_id)
     assert task.result
