@@ -239,7 +239,19 @@ class _Producer(KafkaProducer):  # type: ignore[misc]  # kafka-python has no typ
 
 
 class Consumer(KafkaConsumer):  # type: ignore[misc]  # kafka-python has no types
-    """One that can say whether it hears anything: a poll brings nothing, too, where nobody is there."""
+    """One that can say whether it hears anything: a poll brings nothing, too, where nobody is there.
+
+    It also hears what its group gave it when that came late. kafka-python (3.0.12) waits for its share of the
+    partitions only while something has changed since it asked. Where a change of the topic made it ask, that counts as
+    seen once it has asked: a poll that gave up too soon was the last that waited, and the member deaf for ever.
+    """
+
+    def poll(self, *args: Any, **options: Any) -> Any:
+        """As KafkaConsumer's."""
+        member = self._coordinator
+        if member is not None and member._join_task is not None and not member.need_rejoin():  # noqa: SLF001
+            member.request_rejoin()
+        return super().poll(*args, **options)
 
     @property
     def in_touch(self) -> bool:
