@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from common.lab.errors import AlreadyUp, NotUp, UnusableHome
+from common.lab.errors import AlreadyUp, NoSuchMember, NotUp, UnusableHome
 from common.lab.processes import Process, fenced_child
 
 STATE = "state.json"
@@ -81,6 +81,14 @@ class State:
     members: list[Member] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
     """Names of those settings in `environment` that clients have to know and nobody else may."""
+
+    def named(self, name: str) -> Member:
+        """One member. Raises NoSuchMember, which lists those that there are."""
+        for member in self.members:
+            if member.name == name:
+                return member
+        known = ", ".join(member.name for member in self.members)
+        raise NoSuchMember(f"there is no {name!r} in this cluster; members: {known}")
 
 
 def export(addresses: Mapping[str, str]) -> str:

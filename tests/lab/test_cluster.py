@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from common.lab import cluster as module
-from common.lab import launch
+from common.lab import launch, starting
 from common.lab.cluster import Cluster
 from common.lab.errors import AlreadyUp, NoFreePort, NoSuchMember, NotUp, StartFailed, WouldNotStop, WrongState
 from common.lab.home import MARK, Home
@@ -118,7 +118,7 @@ def test_a_port_that_another_program_takes_first_is_not_insisted_on(
     free = free_ports()
     with socket.create_server((LOOPBACK, next(free))) as taken:
         ports = chain([taken.getsockname()[1]], free)
-        monkeypatch.setattr(module, "free_ports", lambda: ports)
+        monkeypatch.setattr(starting, "free_ports", lambda: ports)
         with Cluster.temporary(SERVERS_ONLY, embedded) as cluster:
             assert cluster.member("redis").port != taken.getsockname()[1]
             assert states(cluster) == {"redis": "running"}

@@ -127,7 +127,7 @@ def test_ports_that_other_programs_take_first_are_not_insisted_on(
     # Two tries for three nodes: first the second node's port for clients is taken, then that for elections.
     tries = [[next(free) for _ in range(9)] for _ in range(2)]
     offered = chain(*tries, free)
-    monkeypatch.setattr("common.lab.cluster.free_ports", lambda: offered)
+    monkeypatch.setattr("common.lab.starting.free_ports", lambda: offered)
     with ExitStack() as at_the_end:
         for place, ports in zip((3, 5), tries, strict=True):
             at_the_end.enter_context(socket.create_server((LOOPBACK, ports[place])))
