@@ -10,7 +10,6 @@ from common.doctor.history.records import Line
 from common.lab.cluster import Cluster
 from common.lab.stages import CABLE
 from common.lab.until import until
-from stage2_zk.choices import SHUT_EVERY
 from tests.stage1.desk import Desk
 from tests.stage1.journal import ENDLESS_AT_FIRST, Journal, uptime
 from tests.stage1.processes import gone
@@ -110,7 +109,7 @@ def _given(scene: Scene, task_ids: list[str], former: str) -> float:
 def agent_goes(scene: Scene, kind: str) -> Seen:
     """Hurt an agent that runs something, and see when that runs elsewhere."""
     cluster, desk = scene.cluster, scene.desk
-    _all_may_have_work(scene)
+    _all_are_given_work(scene)
     ids = desk.push_many([scene.journal.task(ENDLESS_AT_FIRST)] * HELD)
     lines = scene.started(ids, 1)
     held = {desk.task(task_id).agent for task_id in ids}
@@ -141,13 +140,23 @@ def agent_goes(scene: Scene, kind: str) -> Seen:
     return Seen(kind, first - at, last - at, dead_at - at, hit, [f"{kind}: {sentence}" for sentence in outlived])
 
 
-def _all_may_have_work(scene: Scene) -> None:
-    """Agents that were hurt often get nothing for a minute, as they should; somebody has looked at them by now."""
-    shut = scene.desk.store.shut()
-    for agent in shut:
-        scene.desk.store.resume(agent, "chaos")
-    seen = uptime() + (2 * SHUT_EVERY if shut else 0)
-    until(lambda: uptime() >= seen)
+def _all_are_given_work(scene: Scene) -> None:
+    """Agents that were hurt often get nothing for a minute, as they should; somebody has looked at them by now. And one
+    that has just come back is none yet for a leader that has not heard of it.
+    """
+    desk = scene.desk
+    agents = {member.name for member in scene.cluster.members() if member.role == "agent"}
+    given: set[str] = set()
+
+    def all_of_them() -> bool:
+        for agent in desk.store.shut():
+            desk.store.resume(agent, "chaos")
+        ids = desk.push_many([scene.journal.task()] * PROBES)
+        scene.started(ids, 1)
+        given.update(desk.task(task_id).agent for task_id in ids)
+        return given >= agents
+
+    until(all_of_them, WITHIN, what="every agent to be given work")
 
 
 def _watched(scene: Scene, agent: str, boot: str, pids: Sequence[int]) -> tuple[float, list[str]]:
