@@ -25,7 +25,7 @@ log = logging.getLogger("dts.fence")
 PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 4, 15, 36
 FENCE, AGENT = b"dts-fence", b"dts-agent"
 """What the kernel calls the two, as `ps -e` and /proc/PID/comm show it."""
-HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 DEADLINE = struct.Struct("<d")
 """One message: the monotonic time at which all that the agent started must be dead; infinity while nothing runs."""
 RESTART_PAUSE = 0.5
@@ -45,7 +45,7 @@ class Fence:
         os.set_blocking(self._signals, False)
         os.set_blocking(self._wake, False)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
-        self._usual = {number: signal.signal(number, lambda *_: None) for number in HANDED_ON}
+        self._usual = {number: signal.signal(number, lambda *_: None) for number in HEARD}
 
     def run(self) -> socket.socket | int:
         """Run the agent until it ends by itself or is told to; returns its exit code.

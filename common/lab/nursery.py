@@ -1,8 +1,7 @@
 """The nursery: a process that has loaded what the roles of a stage need, and from which they are forked.
 
-Each of them would load the same for most of a second, and hold it in memory of its own: nine processes of stage 5 are
-ready in a third of the time and need half of the memory. It is there only while a cluster starts; a role that is
-started later, or elsewhere than here, loads what it needs by itself.
+Each of them would load the same for most of a second, and hold it in memory of its own. The nursery is there only while
+a cluster starts; a role that is started later, or elsewhere than here, loads what it needs by itself.
 
     python -m common.lab.nursery FD MODULE… ....        reads orders from the socket FD, until that is closed
 """
