@@ -184,7 +184,7 @@ def _reap_all() -> None:
 
 def hide() -> None:
     """Let nobody of this process' own user look into it: its memory and environment have secrets, and tasks are of
-    that user. Whatever it starts may be looked into again (prctl(2), PR_SET_DUMPABLE). Linux only.
+    that user. Whatever program it starts may be looked into again (prctl(2), PR_SET_DUMPABLE). Linux only.
     """
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 

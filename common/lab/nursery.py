@@ -22,6 +22,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+WITHIN = 60.0
+"""Seconds in which all must be loaded."""
 LOADED = b"loaded\n"
 ROOM = "." * 200
 """Its last argument, which does nothing: the kernel shows a process' command line where it stood when it started."""
@@ -45,12 +47,16 @@ class Nursery:
                 start_new_session=True,
                 pass_fds=[theirs.fileno()],
             )
+        ours.settimeout(WITHIN)
         self._line = ours.makefile("rwb")
         ours.close()
 
     def loaded(self) -> bool:
-        """Wait until all is loaded; False where it can't be: its log says why."""
-        return self._line.readline() == LOADED
+        """Wait until all is loaded; False where it can't be, or takes longer than WITHIN: its log says why."""
+        try:
+            return self._line.readline() == LOADED
+        except OSError:
+            return False
 
     def start(self, argv: Sequence[str], env: Mapping[str, str], log: Path) -> int:
         """Start `[python, "-m", PACKAGE, …]` in a session of its own, and return its pid; it writes to `log`.
@@ -66,9 +72,10 @@ class Nursery:
         return int(pid)
 
     def close(self) -> None:
-        """End it; what it started goes on, and belongs to nobody here."""
+        """End it, whatever it does; what it started goes on, and belongs to nobody here."""
         with contextlib.suppress(OSError):
             self._line.close()
+        self._process.kill()
         self._process.wait()
 
     def __enter__(self) -> Self:

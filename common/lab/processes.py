@@ -14,8 +14,8 @@ from pathlib import Path
 
 from common.lab.until import NotYet, until
 
-FENCE = "dts-fence\n"
-"""What the kernel calls an agent's fence."""
+FENCE, AGENT = "dts-fence", "dts-agent"
+"""What the kernel calls the two processes of an agent; of what a fence was left with by tasks, nothing is called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +53,14 @@ def find(pid: int) -> Process | None:
 
 
 def fenced_child(process: Process) -> Process | None:
-    """The agent behind a fence; None where `process` is no fence.
-
-    It is the eldest child: whatever else the fence was left with was started by it, and of an agent that is gone
-    nothing lives any more when the next one starts.
-    """
-    place = Path(f"/proc/{process.pid}")
+    """The agent behind a fence; None where `process` is no fence, or has none just now."""
+    if _name(process.pid) != FENCE:
+        return None
     try:
-        if (place / "comm").read_text() != FENCE:
-            return None
-        children = [find(int(pid)) for pid in (place / f"task/{process.pid}/children").read_text().split()]
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     except OSError:
         return None
-    return min(filter(None, children), key=lambda child: child.started, default=None)
+    return next((find(int(pid)) for pid in children if _name(int(pid)) == AGENT), None)
 
 
 def spawn(argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path) -> "subprocess.Popen[bytes]":
@@ -129,6 +124,13 @@ def _stat(pid: int) -> tuple[str, int]:
     # The name in parentheses may hold anything, also spaces and parentheses: count from its end.
     fields = text.rpartition(")")[2].split()
     return fields[0], int(fields[19])
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().removesuffix("\n")
+    except OSError:
+        return ""
 
 
 def _threads(pid: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common.lab import launch
+from common.lab import launch, nursery
 from common.lab.cluster import Cluster
 from common.lab.errors import StartFailed
 from common.lab.home import MARK, Home, Member, State
@@ -92,6 +92,16 @@ def test_roles_that_can_not_be_loaded_say_why_and_nothing_is_left(home: Path, pa
     with pytest.raises(StartFailed, match="the roles can't be loaded") as caught:
         Cluster.up(home, roles_of(package, "one", "two"))
     assert "No module named 'nothing_of_this_name'" in caught.value.log
+    assert nothing_left_of(home)
+
+
+def test_roles_that_never_come_to_be_loaded_are_given_up(
+    home: Path, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nursery, "WITHIN", 0.5)
+    (package / "__main__.py").write_text("import threading\nthreading.Event().wait()\n")
+    with pytest.raises(StartFailed, match="the roles can't be loaded"):
+        Cluster.up(home, roles_of(package, "one", "two"))
     assert nothing_left_of(home)
 
 
