@@ -90,9 +90,14 @@ def marked(name: str, value: str) -> list[Process]:
     return found
 
 
-STOP_NOW = ((signal.SIGTERM, 1.0), (signal.SIGTERM, 4.0), (signal.SIGKILL, 5.0))
-"""Signals with the seconds to wait after each: an agent drains after the first TERM and stops after the second."""
+STOP_NOW = ((signal.SIGTERM, 1.0), (signal.SIGTERM, 7.0), (signal.SIGKILL, 5.0))
+"""Signals with the seconds to wait after each: an agent drains after the first TERM and stops after the second.
+
+That takes it a grace (5 s unless set otherwise) where a task doesn't heed TERM.
+"""
 KILL = ((signal.SIGKILL, 5.0),)
+GO_ON = ((signal.SIGCONT, 5.0),)
+"""For those that end by themselves, if only they are not frozen."""
 
 
 def end(processes: Iterable[Process], steps: Sequence[tuple[signal.Signals, float]] = STOP_NOW) -> list[Process]:

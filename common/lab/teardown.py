@@ -8,7 +8,7 @@ from itertools import groupby
 from common.executors.remains import end_noted_groups
 from common.lab.errors import NotUp, UnusableHome, WouldNotStop
 from common.lab.home import MARK, Home, Member
-from common.lab.processes import KILL, Process, end, marked
+from common.lab.processes import GO_ON, KILL, Process, end, marked
 
 ROUNDS = 20
 
@@ -42,11 +42,15 @@ def take_down(home: Home, *, keep_data: bool = False) -> TakenDown:
 def _end_members(home: Home) -> list[str]:
     """End those that are alive, all of one role at once; returns their names in the order in which they went."""
     alive = [member for member in reversed(_members(home)) if member.pid and member.process.alive()]
-    for member in alive:
+    bodies = {member.name: member.body for member in alive}
+    for body in bodies.values():
         # What is frozen behind its fence could not be stopped by it.
-        member.body.send(signal.SIGCONT)
-    for _, peers in groupby(alive, key=lambda member: member.role):
+        body.send(signal.SIGCONT)
+    for _, equals in groupby(alive, key=lambda member: member.role):
+        peers = list(equals)
         end([member.process for member in peers])
+        # An agent whose fence had to be killed ends its tasks, then itself.
+        end([bodies[member.name] for member in peers], GO_ON)
     return [member.name for member in alive]
 
 
