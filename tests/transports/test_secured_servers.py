@@ -10,6 +10,7 @@ from kazoo.exceptions import NoAuthError
 from kazoo.security import OPEN_ACL_UNSAFE
 
 from common.clock import SystemClock
+from common.contracts import Term
 from common.domain.errors import Unavailable, Unready
 from common.domain.ids import Ids
 from common.domain.status import Answer
@@ -25,7 +26,8 @@ from common.transports.redis_client import connect, redis_errors, refuse_unfit
 from tests.certificates import Certified, certified
 from tests.conftest import BinaryOf, give_up
 from tests.registries.served import by_hand, registry_by
-from tests.secured import SecuredKafka, redis_environment, secured_kafka, secured_redis
+from tests.secured import SecuredKafka, files, redis_environment, secured_kafka, secured_redis
+from tests.terminator import tls_before
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,54 @@ def test_what_dts_makes_in_zookeeper_nobody_else_may_touch(zookeeper: Cluster) -
     ours.delete("/digest", recursive=True)
     ours.stop()
     ours.close()
+
+
+@pytest.fixture
+def zookeeper_by_tls(zookeeper: Cluster, ours: Certified) -> Iterator[dict[str, str]]:
+    """The settings for a ZooKeeper that takes only who comes by TLS and has a certificate."""
+    port = int(zookeeper.environment["DTS_ZOOKEEPER"].rpartition(":")[2])
+    with tls_before(port, ours) as by_tls:
+        yield {"DTS_ZOOKEEPER": f"localhost:{by_tls}/by-tls", "DTS_SESSION": "2", **files("ZOOKEEPER", ours)}
+    with by_hand(zookeeper.environment["DTS_ZOOKEEPER"]) as client:
+        client.delete("/by-tls", recursive=True)
+
+
+def test_zookeeper_is_reached_by_tls_and_tells_at_once_who_comes_and_who_leads(
+    zookeeper_by_tls: dict[str, str],
+) -> None:
+    with closing(registry_by(zookeeper_by_tls)) as one, closing(registry_by(zookeeper_by_tls)) as other:
+        seen: list[set[str]] = []
+        terms: list[Term] = []
+        watching = other.watch("live-agents", lambda members: seen.append(set(members)))
+        big = {"boot": "b1", "words": "x" * 60_000}
+        registration = one.register("live-agents", "agent-1", big)
+        until(lambda: seen[-1:] == [{"agent-1"}], what="the agent to be seen")
+        assert other.members("live-agents") == {"agent-1": big}
+        campaign = one.campaign("scheduler", "scheduler-1", lambda term: _lead(term, terms))
+        until(lambda: other.leader("scheduler"), what="a leader")
+        campaign.close()
+        registration.close()
+        until(lambda: seen[-1] == set(), what="the agent to be gone")
+        watching.close()
+    assert len(terms) == 1
+
+
+def _lead(term: Term, terms: list[Term]) -> None:
+    terms.append(term)
+    term.lost.wait()
+
+
+def test_zookeeper_is_not_reached_without_a_certificate_or_by_another_authority(
+    zookeeper_by_tls: dict[str, str], tmp_path: Path
+) -> None:
+    for other in (
+        {"DTS_ZOOKEEPER_CERTIFICATE": "", "DTS_ZOOKEEPER_KEY": ""},
+        {"DTS_ZOOKEEPER_CA": str(certified(tmp_path).ca)},
+        {"DTS_ZOOKEEPER_CA": "", "DTS_ZOOKEEPER_CERTIFICATE": "", "DTS_ZOOKEEPER_KEY": ""},
+    ):
+        given = {name: value for name, value in {**zookeeper_by_tls, **other}.items() if value}
+        with closing(registry_by(given)) as registry, pytest.raises(Unavailable, match="no connection to"):
+            registry.members("live-agents")
 
 
 @pytest.fixture(scope="module")
