@@ -18,6 +18,8 @@ TURN = 0.0005
 """Seconds that a thread may compute while others wait for their turn. By default it is ten times that: a task's way
 through a process goes by several threads, each of which would wait for whatever a scan has to compute just then.
 """
+NOTICED = 0.25
+"""Seconds within which it is noticed that a boot is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def run(boot: Callable[[], Boot], signals: Signals) -> None:
         current = boot()
         if not current.begin(signals.stop.wait):
             break
-        while not (signals.stop.wait(0.1) or current.lost.is_set()):
+        while not (signals.stop.wait(NOTICED) or current.lost.is_set()):
             pass
         current.end()
 

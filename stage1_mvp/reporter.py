@@ -23,6 +23,8 @@ log = logging.getLogger("dts.reporter")
 
 LIVE_EVERY = 0.1
 """Seconds between two looks at what running tasks have printed."""
+IDLE = 0.3
+"""Seconds that one step waits while nothing is held, so that a stop is seen soon."""
 PORTION = 4_194_304
 """Characters of output after which a batch is sent: who stores it serves nobody else meanwhile, the lease neither."""
 PATIENCE, HURRIED = 5.0, 1.0
@@ -48,7 +50,7 @@ class Reporter(Service):
         self._look_at = 0.0
 
     def step(self) -> float:
-        new = {run: self._finished(run, result) for run, result in self._runs.take_ended(LIVE_EVERY)}
+        new = {run: self._finished(run, result) for run, result in self._runs.take_ended(LIVE_EVERY, IDLE)}
         if new:
             failpoint("C14")
             # On disk before anything is sent: whatever happens until the store has it, it is known.

@@ -56,6 +56,8 @@ class Runs:
         """Hold more attempts, about to execute; those that come after `end_all` are asked to end at once."""
         runs = [Run(task, TaskOutput(task.spec.output_limit)) for task in tasks]
         with self._lock:
+            if not self._held:
+                self._some_ended.notify()
             for run in runs:
                 if self._ending:
                     run.cancelled.set(self._ending)
@@ -137,9 +139,14 @@ class Runs:
         with self._lock:
             return self._idle.wait_for(lambda: self._executing == 0, seconds)
 
-    def take_ended(self, seconds: float) -> list[tuple[Run, Result]]:
-        """Attempts that have ended since the last call, with their results; waits up to `seconds` for the first."""
+    def take_ended(self, seconds: float, idle: float = 0.0) -> list[tuple[Run, Result]]:
+        """Attempts that have ended since the last call, with their results; waits up to `seconds` for the first.
+
+        Where nothing is held that could end, it waits up to `idle` seconds for something that is.
+        """
         with self._lock:
+            if not self._some_ended.wait_for(lambda: self._held, idle):
+                return []
             self._some_ended.wait_for(lambda: self._ended and not self._silent, seconds)
             if self._silent:
                 return []

@@ -14,6 +14,8 @@ log = logging.getLogger("dts.presence")
 
 HAND_BACK_EVERY = 0.1
 """Seconds between two looks, of an agent that stops, at what it was given all the same."""
+REST = 0.3
+"""Seconds that one step of an agent that stays rests, so that the end of its boot is seen soon."""
 
 
 class Presence(Service):
@@ -50,7 +52,7 @@ class Presence(Service):
                 return 0
             if self._registration is None:
                 self._registration = self._registry.register(GROUP, self._agent, self._info)
-            self._stop.wait(HAND_BACK_EVERY)
+            self._stop.wait(REST)
             return 0
         # First what we have: to leave may take a while where the registry is away.
         self._hand_back()

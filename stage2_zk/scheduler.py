@@ -11,7 +11,7 @@ from stage2_zk.tenure import Tenure
 log = logging.getLogger("dts.scheduler")
 
 OFFICE = "scheduler"
-NOTICE_WITHIN = 0.05
+NOTICE_WITHIN = 0.1
 """Seconds within which a leader stops that must not go on."""
 
 

@@ -92,7 +92,8 @@ def up(stage: str, detach: bool, profile: str, zookeepers: str | None, **sizes: 
             return
         until_the_end.enter_context(signals_as_interrupt())
         with starting(home) as told:
-            cluster = until_the_end.enter_context(Cluster.owned(home, spec, profile, sizes=wanted, told=told))
+            owned = Cluster.owned(home, spec, profile, sizes=wanted, told=told, hurt=False)
+            cluster = until_the_end.enter_context(owned)
         stay(cluster, show, "Ctrl-C ends it all; `dts fault` in another terminal breaks it.")
         take_down(cluster)
 

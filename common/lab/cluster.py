@@ -77,6 +77,7 @@ class Cluster:
             cluster.down()
             raise
         finally:
+            cluster._starter.end_nursery()
             guard.dismiss()
         return cluster
 
@@ -91,13 +92,20 @@ class Cluster:
         sizes: Sizes = USUAL,
         env: Mapping[str, str] | None = None,
         told: Told = lambda _: None,
+        hurt: bool = True,
     ) -> Iterator[Self]:
-        """As `up`, and nothing of it is left after the block, or after this process, even if that is killed."""
+        """As `up`, and nothing of it is left after the block, or after this process, even if that is killed.
+
+        `hurt`: its members are going to be hurt in the block, and started again. The process from which they are
+        forked stays for that, and they are there again sooner.
+        """
         cluster = cls(Home(home))
         cluster._claim(stage, profile, sizes, env)
         guard = cluster._guarded()
         try:
             cluster._starter.start_all(told)
+            if not hurt:
+                cluster._starter.end_nursery()
             yield cluster
         finally:
             cluster.down()
@@ -106,12 +114,18 @@ class Cluster:
     @classmethod
     @contextmanager
     def temporary(
-        cls, stage: StageSpec, profile: str = Profile.EMBEDDED, *, env: Mapping[str, str] | None = None, **sizes: int
+        cls,
+        stage: StageSpec,
+        profile: str = Profile.EMBEDDED,
+        *,
+        env: Mapping[str, str] | None = None,
+        hurt: bool = True,
+        **sizes: int,
     ) -> Iterator[Self]:
         """As `owned`, in a new home of its own. `sizes` are fields of Sizes, like agents=1."""
         home = Path(tempfile.mkdtemp(prefix="dts-"))
         try:
-            with cls.owned(home, stage, profile, sizes=Sizes(**sizes), env=env) as cluster:
+            with cls.owned(home, stage, profile, sizes=Sizes(**sizes), env=env, hurt=hurt) as cluster:
                 yield cluster
         finally:
             shutil.rmtree(home, ignore_errors=True)
@@ -194,6 +208,7 @@ class Cluster:
 
     def down(self, *, keep_data: bool = False) -> TakenDown:
         """Stop everything and remove what it wrote, `keep_data` aside; harmless where nothing is up."""
+        self._starter.end_nursery()
         taken = take_down(self._home, keep_data=keep_data)
         self._starter.reap()
         return taken

@@ -1,7 +1,8 @@
 """The nursery: a process that has loaded what the roles of a stage need, and from which they are forked.
 
-Each of them would load the same for most of a second, and hold it in memory of its own. The nursery is there only while
-a cluster starts; a role that is started later, or elsewhere than here, loads what it needs by itself.
+Each of them would load the same for most of a second, and hold it in memory of its own. The nursery is there while a
+cluster starts; for as long as that is there where its roles are going to be hurt. A role that is started by another
+command loads what it needs by itself.
 
     python -m common.lab.nursery FD MODULE… ....        reads orders from the socket FD, until that is closed
 """
@@ -20,7 +21,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 WITHIN = 60.0
 """Seconds in which all must be loaded."""
@@ -77,12 +78,6 @@ class Nursery:
             self._line.close()
         self._process.kill()
         self._process.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def serve(line: socket.socket) -> dict[str, Any]:

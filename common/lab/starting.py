@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from common.lab import launch
@@ -38,21 +37,30 @@ class Starter:
         servers = [member.name for member in members if launch.is_server(member)]
         cables = [member.name for member in members if member.role == CABLE.role]
         roles = [member.name for member in members if member.name not in {*servers, *cables}]
-        with self._preloading():
-            if servers:
-                told(", ".join(servers))
-                self._start_on_ports(servers)
+        self._preload()
+        if servers:
+            told(", ".join(servers))
+            self._start_on_ports(servers)
+        self._publish()
+        if cables:
+            self._start_on_ports(cables)
+        if roles:
+            told(", ".join(roles))
+            self._await_loaded()
+            self._start_on_ports(roles)
             self._publish()
-            if cables:
-                self._start_on_ports(cables)
-            if roles:
-                told(", ".join(roles))
-                self._await_loaded()
-                self._start_on_ports(roles)
-                self._publish()
+
+    def end_nursery(self) -> None:
+        """From here on a role that starts again loads what it needs by itself; harmless where that is so already."""
+        if self._nursery:
+            self._nursery.close()
+            self._nursery = None
 
     def start_again(self, name: str) -> None:
-        """Start one that does not run, on the ports that it has; returns when it is ready. Raises as `start_all`."""
+        """Start one that does not run, on the ports that it has; returns when it is ready. Raises as `start_all`.
+
+        A role is forked from the nursery, as the first ones were, unless that was ended.
+        """
         try:
             self._start_together([name])
         except StartFailed as error:
@@ -66,21 +74,13 @@ class Starter:
         """Let go of children that have ended, so that they don't stay zombies while we live."""
         self._children = [child for child in self._children if child.poll() is None]
 
-    @contextmanager
-    def _preloading(self) -> Iterator[None]:
-        """Within the block, roles are forked from a process that has loaded what they need, where that is worth it."""
+    def _preload(self) -> None:
+        """From here on roles are forked from a process that has loaded what they need, where that is worth it."""
         state = self._home.read()
         modules = launch.preloaded(state)
-        if not modules:
-            yield
-            return
-        shown = launch.common_environment(self._home, state)
-        with Nursery(modules, shown, Path(state.cwd), self._home.log("nursery")) as nursery:
-            self._nursery = nursery
-            try:
-                yield
-            finally:
-                self._nursery = None
+        if modules:
+            shown = launch.common_environment(self._home, state)
+            self._nursery = Nursery(modules, shown, Path(state.cwd), self._home.log("nursery"))
 
     def _await_loaded(self) -> None:
         if self._nursery and not self._nursery.loaded():
@@ -134,7 +134,11 @@ class Starter:
 
     def _spawn(self, member: Member, environment: Mapping[str, str], state: State) -> int:
         if self._nursery and launch.is_role(member):
-            return self._nursery.start(member.argv, environment, self._home.log(member.name))
+            try:
+                return self._nursery.start(member.argv, environment, self._home.log(member.name))
+            except OSError:
+                # Whoever kills all that is here kills it too.
+                self.end_nursery()
         child = spawn(member.argv, environment, Path(state.cwd), self._home.log(member.name))
         self._children.append(child)
         return child.pid

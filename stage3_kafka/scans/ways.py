@@ -25,7 +25,7 @@ class Warm(Service):
         if agents - self._known:
             self._orders.warm(sorted(agents - self._known))
         self._known = agents
-        return 0.05
+        return 0.1
 
 
 class Janitor(Service):

@@ -13,8 +13,9 @@ from common.lab import launch, nursery
 from common.lab.cluster import Cluster
 from common.lab.errors import StartFailed
 from common.lab.home import MARK, Home, Member, State
-from common.lab.processes import marked
+from common.lab.processes import KILL, end, marked
 from common.lab.stages import USUAL, MemberSpec, StageSpec, stage
+from common.lab.teardown import TakenDown
 from common.lab.until import until
 from tests.lab.members import nothing_left_of
 
@@ -28,6 +29,14 @@ def main(words, prog_name):
 
 if __name__ == "__main__":
     main(sys.argv[1:], "by itself")
+"""
+
+ENDS_SOON = """
+import time
+
+def main(words, prog_name):
+    time.sleep(0.5)
+    raise SystemExit("a " + "reason")
 """
 
 
@@ -80,6 +89,33 @@ def test_it_is_gone_when_all_are_up_and_its_mark_stays_on_what_it_started(pair: 
     assert found == {member.pid for member in pair.members()}
 
 
+@pytest.fixture
+def hurt(home: Path, package: Path) -> Iterator[Cluster]:
+    with Cluster.owned(home, roles_of(package, "one", "two"), env={"DTS_COLOUR": "green"}) as cluster:
+        yield cluster
+    assert nothing_left_of(home)
+
+
+def test_where_roles_are_going_to_be_hurt_it_stays_and_they_are_forked_again(hurt: Cluster) -> None:
+    first = hurt.member("two")
+    hurt.fault("kill", "two")
+    hurt.start("two")
+    second = hurt.member("two")
+    assert second.pid != first.pid
+    until(lambda: hurt.log("two").read_text() == 2 * "be two python -m a_stage green True True\n")
+    assert command_line(second) == [shlex.join(second.argv)]
+
+
+def test_one_that_was_killed_with_all_the_others_is_not_missed(hurt: Cluster, home: Path) -> None:
+    end(marked(MARK, str(Home(home).path)), KILL)
+    hurt.start("two")
+    until(lambda: "by itself" in hurt.log("two").read_text())
+
+
+def test_its_end_is_no_stray(hurt: Cluster) -> None:
+    assert hurt.down() == TakenDown(["two", "one"], 0)
+
+
 def test_what_others_may_see_of_its_environment_has_no_secrets(pair: Cluster) -> None:
     for member in pair.members():
         shown = Path(f"/proc/{member.pid}/environ").read_text()
@@ -105,8 +141,8 @@ def test_roles_that_never_come_to_be_loaded_are_given_up(
     assert nothing_left_of(home)
 
 
-def test_a_role_that_ends_at_once_is_dead_and_its_log_says_why(home: Path, package: Path) -> None:
-    (package / "__main__.py").write_text("def main(words, prog_name):\n    raise SystemExit('a ' + 'reason')\n")
+def test_a_role_that_ends_soon_is_dead_and_its_log_says_why(home: Path, package: Path) -> None:
+    (package / "__main__.py").write_text(ENDS_SOON)
     cluster = Cluster.up(home, roles_of(package, "one", "two"))
     try:
         until(lambda: [member.state for member in cluster.members()] == ["dead", "dead"])
