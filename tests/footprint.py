@@ -3,9 +3,11 @@
     python -m tests.footprint                     the newest stage, embedded
     python -m tests.footprint --stage 3 --profile real
 
-Memory is PSS: what processes share is counted once, split among them. Threads of the lab are not in it.
+Memory is PSS: what processes share is counted once, split among them. Threads of the lab are not in it. Agents are not
+dumpable, so that no task reads their secrets: only root may see how much they hold.
 """
 
+import os
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -26,7 +28,9 @@ REST = 5.0
 @click.option("--profile", type=click.Choice(["embedded", "real"]), default="embedded", show_default=True)
 @click.option("--seconds", default=20.0, show_default=True, help="For how long idle processor time is measured.")
 def main(number: str, profile: str, seconds: float) -> None:
-    """Start a stage, let it rest, and tell what it costs."""
+    """Start a stage, let it rest, and tell what it costs. Needs root."""
+    if os.geteuid():
+        raise click.UsageError("the memory of an agent can be seen by root alone; run it with sudo")
     began = time.monotonic()
     with Cluster.temporary(stage(number), profile, hurt=False) as cluster:
         ready = time.monotonic() - began

@@ -1,5 +1,6 @@
 """The fence: whatever happens to an agent, no command of it lives longer than its lease, and it comes back."""
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -177,6 +178,7 @@ def test_idle_it_waits_for_redis_without_being_started_again(
 
 
 def test_an_agent_and_its_fence_share_what_they_have_loaded(server: ServerAt, agents: StartAgent) -> None:
+    assert os.geteuid() == 0, "the memory of an agent can be seen by root alone"
     agent = agents(server.url, lease=LEASE).ready()
     fence, body = (psutil.Process(pid).memory_full_info() for pid in (agent.process.pid, agent.body.pid))
     assert fence.uss < fence.rss / 3
