@@ -31,8 +31,7 @@ def show(report: Report) -> None:
         return
     for section, checks in report.sections.items():
         say(_TITLES[section])
-        rows = [(checked.name, Cell(checked.verdict, _STYLES[checked.verdict]), checked.seen) for checked in checks]
-        table(("check", "verdict", "seen"), rows, elastic=["seen"])
+        _show_checks(checks)
         say("")
     _show_findings(list(report.findings))
     _show_advice([checked for checks in report.sections.values() for checked in checks if checked.advice])
@@ -64,6 +63,17 @@ def _rows(report: Report) -> Iterator[tuple[str, ...]]:
                 yield checked.verdict, checked.name, "", checked.seen, checked.advice
             for finding in found[checked.name]:
                 yield _verdict(finding), checked.name, finding.subject, finding.seen, finding.done or checked.advice
+
+
+def _show_checks(checks: Sequence[Checked]) -> None:
+    """A table; but where nothing at all could be looked at, and always for the same reason, that is told once."""
+    if len(checks) > 1 and {(checked.verdict, checked.seen) for checked in checks} == {
+        (Verdict.UNKNOWN, checks[0].seen)
+    }:
+        details([("not looked at", ", ".join(checked.name for checked in checks)), ("why", checks[0].seen)])
+        return
+    rows = [(checked.name, Cell(checked.verdict, _STYLES[checked.verdict]), checked.seen) for checked in checks]
+    table(("check", "verdict", "seen"), rows, elastic=["seen"])
 
 
 def _show_findings(findings: Sequence[Finding]) -> None:

@@ -147,6 +147,14 @@ def test_on_a_terminal_there_are_tables_and_advice(redis: Redis) -> None:
     assert max(len(line) for line in plain(screen).splitlines()) <= 100
 
 
+def test_on_a_terminal_what_can_not_be_looked_at_at_all_is_told_once() -> None:
+    screen = plain(shown(Report(machine=[bad("home", "no directory", "set DTS_HOME")], why="no server is named")))
+    assert screen.count("no server is named") == 2
+    assert screen.count("unknown") == 0
+    for name in ("eviction", "indexes", "dead letters"):
+        assert name in screen
+
+
 def shown(report: Report) -> str:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
