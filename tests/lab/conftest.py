@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from common.lab.cluster import Cluster
 from common.lab.home import MARK, Home
 from common.lab.processes import KILL, end, marked, spawn
-from tests.lab.members import Run
+from common.lab.profile import Profile
+from tests.conftest import BinaryOf
+from tests.lab.members import SLEEPERS, Run
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +42,23 @@ def run(tmp_path: Path) -> Iterator[Run]:
     for child in children:
         child.kill()
         child.wait()
+
+
+@pytest.fixture(params=list(Profile))
+def profile(request: pytest.FixtureRequest, binary_of: BinaryOf) -> str:
+    binary_of(request.param)
+    return str(request.param)
+
+
+@pytest.fixture
+def embedded(binary_of: BinaryOf) -> str:
+    binary_of("embedded")
+    return "embedded"
+
+
+@pytest.fixture
+def sleepers(home: Path) -> Iterator[Cluster]:
+    """Two members, no server."""
+    cluster = Cluster.up(home, SLEEPERS)
+    yield cluster
+    cluster.down()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from common.lab.cluster import Cluster
 from common.lab.home import MARK, Home
 from common.lab.processes import marked
 from common.lab.stages import REDIS, MemberSpec, StageSpec
@@ -32,6 +33,11 @@ def python(name: str, text: str, role: str = "agent") -> MemberSpec:
 
 SLEEPERS = stage_of(shell("sleeper-1", "exec sleep 1000"), shell("sleeper-2", "exec sleep 1000"))
 SERVER_AND_SLEEPER = stage_of(REDIS, shell("sleeper-1", "exec sleep 1000"))
+
+
+def states(cluster: Cluster) -> dict[str, str]:
+    """Of all members, by their names."""
+    return {member.name: member.state for member in cluster.members()}
 
 
 def nothing_left_of(home: Path) -> bool:

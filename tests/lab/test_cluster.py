@@ -2,11 +2,9 @@
 
 import os
 import re
-import shutil
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -15,17 +13,14 @@ import pytest
 from common.lab import cluster as module
 from common.lab import launch, starting
 from common.lab.cluster import Cluster
-from common.lab.errors import AlreadyUp, NoFreePort, NoSuchMember, NotUp, StartFailed, WouldNotStop, WrongState
-from common.lab.home import MARK, Home
+from common.lab.errors import AlreadyUp, NoFreePort, NoSuchMember, StartFailed, WouldNotStop, WrongState
+from common.lab.home import MARK
 from common.lab.ports import LOOPBACK, free_ports
 from common.lab.processes import marked
-from common.lab.profile import Profile
 from common.lab.stages import REDIS, SERVERS_ONLY, MemberSpec, Sizes
 from common.lab.until import until
 from common.transports.redis_client import connect
-from tests.lab.members import SERVER_AND_SLEEPER, SLEEPERS, nothing_left_of, python, shell, stage_of
-
-BinaryOf = Callable[[str], Path]
+from tests.lab.members import SERVER_AND_SLEEPER, SLEEPERS, nothing_left_of, python, shell, stage_of, states
 
 LEASE = """
 import os, sys, time, redis
@@ -33,30 +28,6 @@ client = redis.Redis.from_url(os.environ["DTS_REDIS_URL"])
 client.hset("agent:agent-1", mapping={"pid": os.getpid() + OFF})
 time.sleep(1000)
 """
-
-
-@pytest.fixture(params=list(Profile))
-def profile(request: pytest.FixtureRequest, binary_of: BinaryOf) -> str:
-    binary_of(request.param)
-    return str(request.param)
-
-
-@pytest.fixture
-def embedded(binary_of: BinaryOf) -> str:
-    binary_of("embedded")
-    return "embedded"
-
-
-@pytest.fixture
-def sleepers(home: Path) -> Iterator[Cluster]:
-    """Two members, no server."""
-    cluster = Cluster.up(home, SLEEPERS)
-    yield cluster
-    cluster.down()
-
-
-def states(cluster: Cluster) -> dict[str, str]:
-    return {member.name: member.state for member in cluster.members()}
 
 
 def test_a_private_server_answers_and_is_set_up_to_lose_nothing(profile: str) -> None:
@@ -270,15 +241,6 @@ def test_a_member_that_does_not_stop_in_time_is_told(home: Path, monkeypatch: py
     assert states(cluster) == {"deaf-1": "dead"}
 
 
-def test_members_stop_in_the_reverse_of_the_order_in_which_they_start(home: Path, tmp_path: Path) -> None:
-    text = f"trap 'echo {{}} >> {tmp_path}/order; exit' TERM; touch {tmp_path}/{{}}; while :; do sleep 0.01; done"
-    names = ("first", "second", "third")
-    cluster = Cluster.up(home, stage_of(*(shell(name, text.format(name, name), role=name) for name in names)))
-    until(lambda: all((tmp_path / name).exists() for name in names))
-    assert cluster.down().members == ["third", "second", "first"]
-    assert (tmp_path / "order").read_text() == "third\nsecond\nfirst\n"
-
-
 def test_a_second_cluster_in_a_home_is_refused_and_the_first_left_alone(sleepers: Cluster, home: Path) -> None:
     before = sleepers.members()
     with pytest.raises(AlreadyUp):
@@ -299,67 +261,6 @@ def test_clusters_in_different_homes_do_not_meet(sleepers: Cluster, embedded: st
         one.down()
         assert states(other) == {"redis": "running", "sleeper-1": "running"}
     assert set(states(sleepers).values()) == {"running"}
-
-
-def test_down_ends_what_is_frozen_and_what_was_killed_before(sleepers: Cluster, home: Path) -> None:
-    os.kill(sleepers.member("sleeper-1").pid, signal.SIGKILL)
-    sleepers.fault("freeze", "sleeper-2")
-    until(lambda: states(sleepers) == {"sleeper-1": "dead", "sleeper-2": "frozen"})
-    assert Cluster.at(home).down().members == ["sleeper-2"]
-    assert nothing_left_of(home)
-
-
-def test_down_ends_what_a_killed_member_left_running(home: Path, tmp_path: Path) -> None:
-    leaves = shell("agent-1", f"setsid sleep 1000 & setsid sh -c 'cd /; sleep 1000' & touch {tmp_path}/left; wait")
-    cluster = Cluster.up(home, stage_of(leaves))
-    until((tmp_path / "left").exists)
-    until(lambda: len(marked(MARK, str(home))) == 4)
-    cluster.fault("kill", "agent-1")
-    taken = cluster.down()
-    assert (taken.members, taken.strays) == ([], 3)
-    assert nothing_left_of(home)
-
-
-def test_down_does_what_it_can_where_the_state_is_damaged(sleepers: Cluster, home: Path) -> None:
-    (home / "cluster.run" / "state.json").write_text('{"half":')
-    assert sleepers.down().strays == 2
-    assert nothing_left_of(home)
-
-
-def test_down_finds_the_processes_of_a_home_that_somebody_removed(home: Path, profile: str) -> None:
-    cluster = Cluster.up(home, SERVER_AND_SLEEPER, profile)
-    shutil.rmtree(home)
-    assert cluster.down().strays == 2
-    assert nothing_left_of(home)
-
-
-def test_down_where_nothing_is_up_is_harmless(home: Path) -> None:
-    taken = Cluster(Home(home)).down()
-    assert (taken.members, taken.strays) == ([], 0)
-    with pytest.raises(NotUp):
-        Cluster.at(home)
-
-
-def test_a_pid_that_was_given_to_another_process_survives_down(sleepers: Cluster, home: Path) -> None:
-    innocent = os.getpid()
-    with Home(home).change() as state:
-        state.members[0].pid, state.members[0].started = innocent, 1
-    assert states(sleepers)["sleeper-1"] == "dead"
-    taken = sleepers.down()
-    assert (taken.members, taken.strays) == (["sleeper-2"], 1)
-
-
-def test_data_that_is_kept_is_there_when_it_comes_up_again(home: Path, embedded: str) -> None:
-    first = Cluster.up(home, SERVERS_ONLY, embedded)
-    with connect(first.redis_url) as redis:
-        redis.set("kept", "yes")
-    first.down(keep_data=True)
-    assert first.down().members == [], "a second down finds nothing up, and leaves the data"
-    second = Cluster.up(home, SERVERS_ONLY, embedded)
-    with connect(second.redis_url) as redis:
-        assert redis.get("kept") == "yes"
-    second.down()
-    assert nothing_left_of(home)
 
 
 def test_a_home_with_odd_characters_serves(tmp_path: Path, embedded: str) -> None:
