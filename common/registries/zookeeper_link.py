@@ -12,6 +12,7 @@ from kazoo.exceptions import (
     AuthFailedError,
     BadVersionError,
     ConnectionClosedError,
+    ConnectionDropped,
     ConnectionLoss,
     InvalidACLError,
     KazooException,
@@ -97,7 +98,8 @@ class Link:
         self._connected.wait(within)
         client_id = self.zk.client_id
         if client_id is None:
-            raise Unavailable(f"ZooKeeper is away: no connection to {self.where}")
+            why = f" ({self.zk.why})" if self.zk.why else ""
+            raise Unavailable(f"ZooKeeper is away: no connection to {self.where}{why}")
         return Session(client_id[0], self.zk.granted)
 
     @property
@@ -216,13 +218,25 @@ class Link:
 
 
 class _Connection(ConnectionHandler):  # type: ignore[misc]
-    """Keeps what kazoo forgets: how long a session the server grants, and whether anybody still cares for it."""
+    """Keeps what kazoo forgets: how long a session the server grants, and whether anybody still cares for it.
+
+    Also why there is no connection: a certificate that isn't trusted is another thing than a server that isn't there.
+    """
 
     @property
     def over(self) -> bool:
         """Whether its thread has ended. That it has stopped is said from before that thread has begun, too."""
         routine = self._connection_routine
         return routine is not None and not routine.is_alive()
+
+    def _connect(self, *args: Any) -> Any:
+        try:
+            found = super()._connect(*args)
+        except (ConnectionDropped, KazooTimeoutError) as error:
+            self.client.why = str(error).removeprefix("socket connection error: ")
+            raise
+        self.client.why = ""
+        return found
 
     def _invoke(self, timeout: float, request: Any, xid: int | None = None) -> Any:
         answer = super()._invoke(timeout, request, xid)
@@ -233,6 +247,7 @@ class _Connection(ConnectionHandler):  # type: ignore[misc]
 
 class _Client(KazooClient):  # type: ignore[misc]
     granted = 0.0
+    why = ""
 
     def __init__(self, hosts: str, seconds: float, access: Mapping[str, Any]) -> None:
         for_ever = {"max_tries": -1, "delay": 0.1, "backoff": 1.5, "max_delay": min(1.0, seconds / 6)}
