@@ -317,7 +317,8 @@ class Model:
         if (task.status, task.boot) != (seen, boot) or (reason == "AGENT_LOST" and alive):
             return Answer.STALE_STATE, task.status
         after = self._taken_back(task, reason)
-        task.moved("requeue", "leader", after, reason=reason, agent=task.agent, boot=boot)
+        term = {"epoch": epoch} if epoch else {}
+        task.moved("requeue", "leader", after, reason=reason, agent=task.agent, boot=boot, **term)
         if after is Status.PENDING:
             self._ready(task_id)
         return Answer.OK, after

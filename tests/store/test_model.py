@@ -6,10 +6,10 @@ says so: a task that waits is due in a thousand years, until it is made due.
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -58,6 +58,11 @@ RESULTS = [
     failure(Reason.AGENT_STOPPED, "the agent was stopped"),
     Result(Status.CANCELLED, Reason.CANCELLED, None, "cancelled"),
 ]
+VERBS = {
+    *("submit", "assign", "defer", "dispatched", "start", "begun", "report", "requeue", "requeue by a leader"),
+    *("log", "cancel", "retry", "evict", "shut"),
+}
+"""Each of them must have been done in some life, and not only have been refused, or its effect was never compared."""
 AGENTS, BOOTS = ("agent-1", "agent-2"), ("x", "y")
 # Few, and some more often than others, so that they get far in their lives.
 NAMES = st.sampled_from(["a", "a", "a", "b", "b", "c", "made-1"])
@@ -109,6 +114,9 @@ class Made(Ids):
 class Askers(RuleBasedStateMachine):
     """Everybody who may ask anything of the store, one at a time."""
 
+    reached: ClassVar[set[tuple[str, Answer]]] = set()
+    """What was answered to which verb, in all lives together."""
+
     def __init__(self, redis: Redis) -> None:
         super().__init__()
         redis.flushall()
@@ -122,9 +130,11 @@ class Askers(RuleBasedStateMachine):
         self.marks = count(1)
         self.last: Callable[[], None] = lambda: None
 
-    def ask(self, expected: Callable[[], Any], answered: Callable[[], Any]) -> None:
+    def ask(self, verb: str, expected: Callable[[], Any], answered: Callable[[], Any]) -> None:
         def both() -> None:
-            assert answered() == expected()
+            said = answered()
+            assert said == expected()
+            self.reached.update((verb, answer) for answer in _answers(said))
 
         self.last = both
         both()
@@ -141,9 +151,16 @@ class Askers(RuleBasedStateMachine):
         running=st.integers(0, 3),
         ends=st.lists(st.sampled_from([None, *RESULTS]), min_size=3, max_size=3),
         unwanted=st.booleans(),
+        come=st.sampled_from(["", "assigned", "dispatched", "started", "taken back"]),
     )
     def begin(
-        self, bodies: list[dict[str, Any]], leased: bool, running: int, ends: list[Result | None], unwanted: bool
+        self,
+        bodies: list[dict[str, Any]],
+        leased: bool,
+        running: int,
+        ends: list[Result | None],
+        unwanted: bool,
+        come: str,
     ) -> None:
         for name, body in zip("abc", bodies, strict=True):
             self._submit([Submission.of(task_id=name, **body)])
@@ -156,6 +173,22 @@ class Askers(RuleBasedStateMachine):
         for task, end in zip(self.store.get_many("abc"), ends, strict=True):
             if task and end and task.status is Status.RUNNING:
                 self._end([task], end, 1.0, "")
+        if come:
+            self._come_as_far_as(come)
+
+    def _come_as_far_as(self, come: str) -> None:
+        """What still waits is given to an agent; rules alone rarely get a task that far."""
+        given = [Asked(name, 0, "") for name in "abc" if self.model.tasks[name].status is Status.PENDING]
+        if not given:
+            return
+        self.assign([one.task_id for one in given], ("agent-1", "x"), limit=9, newer=1)
+        self.the_store_is_as_the_model_says()
+        if come == "dispatched":
+            self.dispatched(given, newer=0)
+        elif come == "started":
+            self.start(given)
+        elif come == "taken back":
+            self.requeue(given, "STUCK", newer=0, leads=True)
 
     @rule(
         names=st.lists(st.one_of(st.none(), NAMES), min_size=1, max_size=2),
@@ -175,6 +208,7 @@ class Askers(RuleBasedStateMachine):
             return answers
 
         self.ask(
+            "submit",
             expected,
             lambda: self._queued([(one.task_id, one.answer) for one in self.store.submit(asked, "tester", self.ids)]),
         )
@@ -195,7 +229,7 @@ class Askers(RuleBasedStateMachine):
         def expected() -> list[str] | None:
             return self.model.claim(*place, limit)
 
-        self.ask(expected, answered)
+        self.ask("claim", expected, answered)
 
     @rule(
         names=st.lists(NAMES, min_size=1, max_size=2),
@@ -206,6 +240,7 @@ class Askers(RuleBasedStateMachine):
     def assign(self, names: list[str], place: tuple[str, str], limit: int, newer: int) -> None:
         epoch = self.term(newer)
         self.ask(
+            "assign",
             lambda: [self.model.assign(name, *place, limit, epoch) for name in names],
             lambda: self.store.assign([Assignment(name, *place, limit) for name in names], "leader", epoch),
         )
@@ -224,12 +259,13 @@ class Askers(RuleBasedStateMachine):
             self._due_when_it_is_said()
             return answer
 
-        self.ask(lambda: self.model.defer(names, why, aside, epoch), answered)
+        self.ask("defer", lambda: self.model.defer(names, why, aside, epoch), answered)
 
     @rule(some=SOME, newer=TERMS)
     def dispatched(self, some: list[Asked], newer: int) -> None:
         tasks, epoch = self.seen(some), self.term(newer)
         self.ask(
+            "dispatched",
             lambda: [self.model.dispatched(task.task_id, task.attempt, epoch) for task in tasks],
             lambda: self.store.dispatched([Attempt(task.task_id, task.attempt) for task in tasks], "leader", epoch),
         )
@@ -245,12 +281,13 @@ class Askers(RuleBasedStateMachine):
                 assert granted == (self.store.get(task.task_id) if answer.done else None)
             return [answer for answer, _ in answers]
 
-        self.ask(lambda: [self.model.start(task.task_id, task.attempt, *place) for task in tasks], answered)
+        self.ask("start", lambda: [self.model.start(task.task_id, task.attempt, *place) for task in tasks], answered)
 
     @rule(some=SOME)
     def begun(self, some: list[Asked]) -> None:
         tasks = self.seen(some)
         self.ask(
+            "begun",
             lambda: [self.model.begun(task.task_id, task.attempt, task.agent, task.boot) for task in tasks],
             lambda: self.store.begun([(task, 0.5) for task in tasks], "manager"),
         )
@@ -267,6 +304,7 @@ class Askers(RuleBasedStateMachine):
 
     def _end(self, tasks: Sequence[Task], result: Result, jitter: float, log: str, ungated: bool = False) -> None:
         self.ask(
+            "report",
             lambda: [
                 self.model.report(task.task_id, task.attempt, task.agent, task.boot, result, jitter, log, ungated)
                 for task in tasks
@@ -303,6 +341,7 @@ class Askers(RuleBasedStateMachine):
         tasks = self.seen([replace(one, wrong="") if one.wrong == "agent" else one for one in some])
         epoch = self.term(newer) if leads else 0
         self.ask(
+            "requeue by a leader" if epoch else "requeue",
             lambda: [
                 self.model.requeue(task.task_id, task.attempt, task.boot, task.status, reason, epoch) for task in tasks
             ],
@@ -313,17 +352,21 @@ class Askers(RuleBasedStateMachine):
     def log(self, some: list[Asked], offset: int, text: str) -> None:
         tasks = self.seen(some)
         self.ask(
+            "log",
             lambda: [self.model.log(task.task_id, task.attempt, task.agent, task.boot, offset, text) for task in tasks],
             lambda: self.store.log([LogChunk(task, offset, text) for task in tasks], "agent"),
         )
 
     @rule(names=st.lists(NAMES, min_size=1, max_size=2))
     def cancel(self, names: list[str]) -> None:
-        self.ask(lambda: [self.model.cancel(name) for name in names], lambda: self.store.cancel(names, "tester"))
+        self.ask(
+            "cancel", lambda: [self.model.cancel(name) for name in names], lambda: self.store.cancel(names, "tester")
+        )
 
     @rule(names=st.lists(NAMES, min_size=1, max_size=2))
     def retry(self, names: list[str]) -> None:
         self.ask(
+            "retry",
             lambda: [self.model.retry(name) for name in names],
             lambda: self._queued(self.store.retry(names, "tester")),
         )
@@ -340,7 +383,7 @@ class Askers(RuleBasedStateMachine):
         for name in sorted(self.model.delayed.keys() & set(due)):
             at = self.model.delayed[name] = next(self.marks)
             self.redis.zadd(self.keys.delayed, {name: at})
-        self.ask(lambda: self.model.promote(limit), lambda: self.store.promote("scan", limit))
+        self.ask("promote", lambda: self.model.promote(limit), lambda: self.store.promote("scan", limit))
 
     @rule(late=st.lists(NAMES, max_size=2), limit=FEW)
     def expire(self, late: list[str], limit: int) -> None:
@@ -358,7 +401,7 @@ class Askers(RuleBasedStateMachine):
             due[:] = [name for name, at in members_in(snapshot(self.redis), self.keys.expiring).items() if is_set(at)]
             return self.store.expire("scan", limit)
 
-        self.ask(lambda: self.model.expire(due[:limit]), answered)
+        self.ask("expire", lambda: self.model.expire(due[:limit]), answered)
 
     @rule(lost=st.booleans())
     def enqueue(self, lost: bool) -> None:
@@ -375,7 +418,7 @@ class Askers(RuleBasedStateMachine):
         def expected() -> tuple[int, int]:
             return self.model.enqueue(list(members_in(snapshot(self.redis), self.keys.index(Status.PENDING))))
 
-        self.ask(expected, answered)
+        self.ask("enqueue", expected, answered)
 
     @rule(aged=st.lists(NAMES, max_size=2), limit=FEW)
     def purge(self, aged: list[str], limit: int) -> None:
@@ -383,7 +426,7 @@ class Askers(RuleBasedStateMachine):
             if task.status.final:
                 task.aged = next(self.marks)
                 self.redis.zadd(self.keys.index(task.status), {task.task_id: task.aged})
-        self.ask(lambda: self.model.purge(limit), lambda: self.store.purge("scan", limit))
+        self.ask("purge", lambda: self.model.purge(limit), lambda: self.store.purge("scan", limit))
 
     @rule(verb=st.sampled_from(["take", "take", "take", "renew", "release", "expire"]), place=PLACES)
     def lease(self, verb: str, place: tuple[str, str]) -> None:
@@ -391,16 +434,16 @@ class Askers(RuleBasedStateMachine):
             self.model.leases.pop(place[0], None)
             self.redis.pexpire(self.keys.agent(place[0]), 0)
         elif verb == "release":
-            self.ask(lambda: self.model.release(*place), lambda: self.holders.release(*place))
+            self.ask("lease", lambda: self.model.release(*place), lambda: self.holders.release(*place))
         elif verb == "renew":
-            self.ask(lambda: self.model.renew(*place), lambda: self.holders.renew(*place, 1000))
+            self.ask("lease", lambda: self.model.renew(*place), lambda: self.holders.renew(*place, 1000))
         else:
-            self.ask(lambda: self.model.take(*place), lambda: self.holders.take(*place, 1000, {"slots": 4}))
+            self.ask("lease", lambda: self.model.take(*place), lambda: self.holders.take(*place, 1000, {"slots": 4}))
 
     @rule(place=PLACES, newer=TERMS, forgotten=st.sampled_from([True, True, True, False]))
     def evict(self, place: tuple[str, str], newer: int, forgotten: bool) -> None:
         epoch = self.term(newer)
-        self.ask(lambda: self.model.evict(*place, epoch), lambda: self.store.evict(*place, "leader", epoch))
+        self.ask("evict", lambda: self.model.evict(*place, epoch), lambda: self.store.evict(*place, "leader", epoch))
         if forgotten:
             self.model.evicted.discard(place[1])
             self.redis.zrem(self.keys.evicted, place[1])
@@ -411,11 +454,11 @@ class Askers(RuleBasedStateMachine):
             self.model.quarantined |= dict.fromkeys(self.model.quarantined.keys() & {agent}, False)
             self.redis.zadd(self.keys.quarantined, {agent: next(self.marks)}, xx=True)
         elif verb == "quarantine":
-            self.ask(lambda: self.model.quarantine(agent), lambda: self.store.quarantine(agent, 1000, "leader"))
+            self.ask("shut", lambda: self.model.quarantine(agent), lambda: self.store.quarantine(agent, 1000, "leader"))
         elif verb == "drain":
-            self.ask(lambda: self.model.drain(agent), lambda: self.store.drain(agent, "tester"))
+            self.ask("shut", lambda: self.model.drain(agent), lambda: self.store.drain(agent, "tester"))
         else:
-            self.ask(lambda: self.model.resume(agent), lambda: self.store.resume(agent, "tester"))
+            self.ask("shut", lambda: self.model.resume(agent), lambda: self.store.resume(agent, "tester"))
 
     @rule(agent=st.sampled_from(AGENTS), names=st.sets(NAMES, max_size=3))
     def tidy(self, agent: str, names: set[str]) -> None:
@@ -545,6 +588,15 @@ def timeless(entry: dict[str, Any]) -> dict[str, Any]:
     return entry | {"wait": millis(retry_at) - millis(at)} if retry_at else entry
 
 
+def _answers(said: Any) -> Iterator[Answer]:
+    """All that stand in it."""
+    if isinstance(said, Answer):
+        yield said
+    elif isinstance(said, list | tuple):
+        for part in said:
+            yield from _answers(part)
+
+
 def absent(task_id: str) -> Task:
     return Task(task_id, TaskSpec(content="true"), Status.RUNNING, attempt=1, agent="agent-1", boot="x")
 
@@ -552,6 +604,8 @@ def absent(task_id: str) -> Task:
 @pytest.mark.timeout(0 if ROUNDS else 120)
 def test_the_scripts_do_what_the_model_does(redis: Redis) -> None:
     class AskersOfThis(Askers):
+        reached: ClassVar[set[tuple[str, Answer]]] = set()
+
         def __init__(self) -> None:
             super().__init__(redis)
 
@@ -569,3 +623,5 @@ def test_the_scripts_do_what_the_model_does(redis: Redis) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+    done = {verb for verb, answer in AskersOfThis.reached if answer is Answer.OK}
+    assert done >= VERBS, f"never done in {EXAMPLES} lives of {STEPS} steps: {VERBS - done}"
