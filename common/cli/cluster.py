@@ -154,7 +154,8 @@ def env(as_json: bool) -> None:
 def down(keep_data: bool) -> None:
     """Stop the cluster in $DTS_HOME (.dts): its members, whatever their tasks left running, and its files.
 
-    Nothing waits for running tasks (`dts fault stop agent-1` does). It also clears up what a crash left.
+    Nothing waits until running tasks are done (`dts fault stop agent-1` does); they are told
+    to end, and killed where they have not within DTS_GRACE, or 7 seconds. It also clears up what a crash left.
     Where nothing is up, data that was kept earlier stays.
 
     \b
