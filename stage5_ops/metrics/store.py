@@ -42,6 +42,7 @@ class TaskTimes:
         self._whole = Histogram(
             "dts_task_end_to_end_seconds",
             "From when a task was made, or was due, until its end was stored.",
+            ["status"],
             buckets=SECONDS,
             registry=own,
         )
@@ -52,8 +53,8 @@ class TaskTimes:
             for seconds in _waits(answers):
                 self._wait.observe(seconds)
         elif verb == "report":
-            for seconds in _lives(answers):
-                self._whole.observe(seconds)
+            for status, seconds in _lives(answers):
+                self._whole.labels(status).observe(seconds)
 
 
 def _waits(answers: Sequence[Any]) -> Iterator[float]:
@@ -66,12 +67,12 @@ def _waits(answers: Sequence[Any]) -> Iterator[float]:
             yield max(0.0, _instant(fields["startedAt"]) - _instant(since))
 
 
-def _lives(answers: Sequence[Any]) -> Iterator[float]:
+def _lives(answers: Sequence[Any]) -> Iterator[tuple[str, float]]:
     now = datetime.now(UTC).timestamp()
-    for answer, _, *since in answers:
+    for answer, status, *since in answers:
         if answer == "OK" and since[0]:
             # By our clock, where the store's said when it began: by what these differ, this is wrong.
-            yield max(0.0, now - _instant(since[0]))
+            yield status, max(0.0, now - _instant(since[0]))
 
 
 def _instant(text: str) -> float:
