@@ -4,11 +4,12 @@ rpyc can hand out references to live objects, look up attributes, unpickle, and 
 whatever asks for that is refused, whoever asks. https://rpyc.readthedocs.io/en/latest/docs/security.html
 """
 
+import select
 import socket
 import ssl
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import rpyc
 from rpyc.core import consts
@@ -20,6 +21,7 @@ CALL = 64
 MAX_FRAME = 128 * 1_048_576
 """Bytes of one message: a thousand submissions of the usual size are a thousandth of it."""
 
+T = TypeVar("T")
 Handler = Callable[[str, bytes], bytes]
 
 
@@ -85,7 +87,6 @@ class Answering:
 def connection(sock: socket.socket, patience: float, answer: Handler | None = None) -> ValueConnection:
     """Make one of a connected socket. Whoever stops in the middle of a message for `patience` seconds is cut off."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.settimeout(patience)
     root = Answering(answer or _refuse)
     return ValueConnection(root, _BoundedChannel(_PatientStream(sock, patience)), {"logger": None})
 
@@ -95,39 +96,59 @@ def _refuse(_: str, __: bytes) -> bytes:
 
 
 class _PatientStream(SocketStream):  # type: ignore[misc]  # rpyc has no types
-    """One that does not wait for ever for the rest of a message."""
+    """One that does not wait for ever for the rest of a message.
+
+    Each turn at the socket lets another thread compute, and ours wait for it: so all that is there is taken in one, and
+    Python is kept from asking before each whether the socket is ready.
+    """
 
     def __init__(self, sock: socket.socket, patience: float) -> None:
         super().__init__(sock)
+        sock.setblocking(False)
         self._patience = patience
+        self._ahead = b""
+        """What came with the message before."""
 
     def poll(self, timeout: float) -> bool:
         # By TLS more may have come than was asked for: the socket itself has nothing then.
-        return (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0) or bool(super().poll(timeout))
+        here = self._ahead or (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending())
+        return bool(here) or bool(super().poll(timeout))
 
     def read(self, count: int) -> bytes:
-        data = self._some(count)
-        if len(data) == count:
-            return data
-        until, parts, missing = time.monotonic() + self._patience, [data], count - len(data)
-        while missing:
-            if time.monotonic() > until:
+        until, parts, got = time.monotonic() + self._patience, [self._ahead], len(self._ahead)
+        while got < count:
+            more = self._turn(lambda: self.sock.recv(self.MAX_IO_CHUNK), select.POLLIN, until)
+            if not more:
                 self.close()
-                raise EOFError("the rest of a message did not come")
-            parts.append(self._some(missing))
-            missing -= len(parts[-1])
-        return b"".join(parts)
+                raise EOFError("the other side has closed the connection")
+            parts.append(more)
+            got += len(more)
+        data = b"".join(parts)
+        self._ahead = data[count:]
+        return data[:count]
 
-    def _some(self, count: int) -> bytes:
-        try:
-            data: bytes = self.sock.recv(min(self.MAX_IO_CHUNK, count))
-        except OSError as error:
+    def write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            piece, until = rest[: self.MAX_IO_CHUNK], time.monotonic() + self._patience
+            rest = rest[self._turn(lambda piece=piece: self.sock.send(piece), select.POLLOUT, until) :]  # type: ignore[misc]
+
+    def _turn(self, act: Callable[[], T], ready: int, until: float) -> T:
+        """Do it as soon as the socket lets us, which is when it is `ready`. Raises EOFError where that is never."""
+        while True:
+            try:
+                return act()
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+                wants = {ssl.SSLWantReadError: select.POLLIN, ssl.SSLWantWriteError: select.POLLOUT}
+                there = select.poll()
+                there.register(self.sock, wants.get(type(error), ready))
+                if there.poll(max(0.0, until - time.monotonic()) * 1000):
+                    continue
+                reason = "the rest of a message did not come, or was not taken"
+            except OSError as error:
+                reason = str(error)
             self.close()
-            raise EOFError(str(error)) from error
-        if not data and count:
-            self.close()
-            raise EOFError("the other side has closed the connection")
-        return data
+            raise EOFError(reason)
 
 
 class _BoundedChannel(Channel):  # type: ignore[misc]  # rpyc has no types

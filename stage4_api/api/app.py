@@ -105,6 +105,8 @@ def _add(app: Api, route: Route, access: Access, settings: Settings) -> None:
 
 
 def _body(route: Route, largest: int) -> bytes:
+    if not route.body and not request.content_length and "Transfer-Encoding" not in request.headers:
+        return b""
     # One more: of a body whose length was not told, what is beyond the limit would silently be cut off.
     request.max_content_length = largest + 1
     if route.body and request.mimetype != "application/json":

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, Any, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -137,7 +138,7 @@ def path_of(values: Mapping[str, str]) -> Mapping[str, str]:
 
 def query_of(model: type[BaseModel], given: MultiDict[str, str]) -> Any:
     """The query's parameters. Raises Problem where one is unknown, given twice, or wrong."""
-    known = {info.alias or name: get_origin(info.annotation) is tuple for name, info in model.model_fields.items()}
+    known = _parameters(model)
     values: dict[str, str | tuple[str, ...]] = {}
     for name, texts in given.lists():
         if name not in known:
@@ -154,6 +155,12 @@ def query_of(model: type[BaseModel], given: MultiDict[str, str]) -> Any:
         raise Problem(BAD_QUERY, _sentence(first), parameter=str(first["loc"][0])) from None
     except InvalidTask as error:
         raise Problem(BAD_QUERY, str(error)) from None
+
+
+@cache
+def _parameters(model: type[BaseModel]) -> Mapping[str, bool]:
+    """Those of a query, and whether each may be given more than once."""
+    return {info.alias or name: get_origin(info.annotation) is tuple for name, info in model.model_fields.items()}
 
 
 def body_of(body: Body | None, raw: bytes) -> Any:

@@ -131,6 +131,8 @@ def retried(task_id: str, answer: Answer) -> Document:
 
 def preferred_wait(asked: Asked) -> int:
     """Seconds that the client would like to wait (RFC 7240); 0 where it does not say, or nonsense."""
+    if "Prefer" not in asked.headers:
+        return 0
     found = re.search(r'(?:^|[,;]\s*)wait\s*=\s*"?(\d{1,9})"?\s*(?:$|[,;])', ",".join(asked.headers.getlist("Prefer")))
     return min(int(found[1]), LONGEST_WAIT) if found else 0
 

@@ -4,13 +4,17 @@ import hashlib
 import json
 from typing import Any
 
+from pydantic_core import PydanticSerializationError, to_json
 from werkzeug.datastructures import Headers
 from werkzeug.http import parse_etags
 
 
 def encoded(document: Any) -> bytes:
     """JSON; what is no Unicode, as a task may print anything, is replaced."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    try:
+        return to_json(document)
+    except PydanticSerializationError:
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def tag_of(text: bytes) -> str:
@@ -20,4 +24,5 @@ def tag_of(text: bytes) -> str:
 
 def has_already(headers: Headers, text: bytes) -> bool:
     """Whether the client says, in If-None-Match, that it has this."""
-    return parse_etags(headers.get("If-None-Match")).contains_weak(tag_of(text))
+    known = headers.get("If-None-Match")
+    return known is not None and parse_etags(known).contains_weak(tag_of(text))
