@@ -95,6 +95,10 @@ def _refuse(_: str, __: bytes) -> bytes:
     raise Refused("nothing can be called here")
 
 
+_WANTS: dict[type[Exception], int] = {ssl.SSLWantReadError: select.POLLIN, ssl.SSLWantWriteError: select.POLLOUT}
+"""What TLS waits for, whatever it is asked to do."""
+
+
 class _PatientStream(SocketStream):  # type: ignore[misc]  # rpyc has no types
     """One that does not wait for ever for the rest of a message.
 
@@ -139,9 +143,8 @@ class _PatientStream(SocketStream):  # type: ignore[misc]  # rpyc has no types
             try:
                 return act()
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
-                wants = {ssl.SSLWantReadError: select.POLLIN, ssl.SSLWantWriteError: select.POLLOUT}
                 there = select.poll()
-                there.register(self.sock, wants.get(type(error), ready))
+                there.register(self.sock, _WANTS.get(type(error), ready))
                 if there.poll(max(0.0, until - time.monotonic()) * 1000):
                     continue
                 reason = "the rest of a message did not come, or was not taken"

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import select
 import socket
 import time
 from typing import Any
@@ -44,6 +45,7 @@ class Listener(socket.socket):
         given, address = super().accept()
         given.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = Connection(given.family, given.type, given.proto, given.detach())
+        socket.socket.setblocking(connection, False)
         self._open.add(connection)
         return connection, address
 
@@ -55,35 +57,54 @@ class Listener(socket.socket):
 
 
 class Connection(socket.socket):
-    """One of them; to whoever reads from one that is too slow it is as if the client had gone."""
+    """One of them; to whoever reads from one that is too slow it is as if the client had gone.
 
+    What is said of blocking is only noted, and Python never asks whether the socket is ready before it is used: each
+    such turn would let another thread compute, and ours wait for it. It blocks where there is nothing to be had.
+    """
+
+    _limit: float | None = 0.0
+    """Seconds for which a read waits, as a socket's timeout."""
     _until = float("inf")
+    """When the request that is read now has to be here."""
 
     def setblocking(self, flag: bool, /) -> None:
         # The worker says this at the beginning of each request.
-        super().setblocking(flag)
+        self._limit = None if flag else 0.0
         self._until = time.monotonic() + RECEIVE_WITHIN if flag else float("inf")
 
     def settimeout(self, value: float | None, /) -> None:
         # Whoever says this has a limit of his own.
-        super().settimeout(value)
-        self._until = float("inf")
+        self._limit, self._until = value, float("inf")
+
+    def gettimeout(self) -> float | None:
+        return self._limit
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        if self._until == float("inf"):
-            return super().recv(bufsize, flags)
-        super().settimeout(max(0.001, self._until - time.monotonic()))
-        try:
-            return super().recv(bufsize, flags)
-        except TimeoutError:
-            raise _cut() from None
+        while True:
+            try:
+                return super().recv(bufsize, flags)
+            except BlockingIOError:
+                if self._limit == 0.0:
+                    raise
+            if self._limit is not None and not self._ready(select.POLLIN, self._limit):
+                raise TimeoutError("timed out")
+            if self._limit is None and not self._ready(select.POLLIN, self._until - time.monotonic()):
+                raise _cut()
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        super().settimeout(SEND_WITHIN)
-        try:
-            super().sendall(data, flags)
-        except TimeoutError:
-            raise _cut() from None
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[super().send(rest, flags) :]
+            except BlockingIOError:
+                if not self._ready(select.POLLOUT, SEND_WITHIN):
+                    raise _cut() from None
+
+    def _ready(self, what: int, seconds: float) -> bool:
+        there = select.poll()
+        there.register(self, what)
+        return bool(there.poll(None if seconds == float("inf") else max(0.0, seconds) * 1000))
 
 
 def _cut() -> OSError:
