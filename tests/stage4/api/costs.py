@@ -27,6 +27,7 @@ from common.lab.cluster import Cluster
 from common.lab.stages import SERVERS_ONLY
 from common.rpc.caller import Caller
 from common.rpc.line import Line
+from common.running import TURN
 from common.service import Host
 from common.settings import Settings
 from common.store.tasks import TaskStore
@@ -47,6 +48,7 @@ Ask = Callable[[http.client.HTTPConnection], int]
 
 def serve(manager: str) -> None:
     """Be the server, until standard input ends; prints its port."""
+    sys.setswitchinterval(TURN)
     clock = SystemClock()
     settings = Settings.load({}, api_listen="127.0.0.1:0", api="costs")
     caller = Caller(lambda: [manager], lambda address: Line(address, SECRET, SERVICE, 5), 5, clock)
