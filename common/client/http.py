@@ -57,7 +57,7 @@ class Refused(Rejected):
 class _Question:
     method: str
     path: str
-    body: Document | None
+    body: Document | bytes | None
     headers: Mapping[str, str]
 
 
@@ -82,13 +82,14 @@ class Http:
         self,
         method: str,
         path: str,
-        body: Document | None = None,
+        body: Document | bytes | None = None,
         *,
         query: Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
         again: bool = True,
     ) -> Document:
-        """The answer's JSON. `again`: whether it may be done twice, so that a lost answer is asked for again.
+        """The answer's JSON. `body` is a document, or the bytes of one. `again`: whether it may be done twice, so that
+        a lost answer is asked for again.
 
         Raises Refused, NotAllowed, InvalidTask; Unavailable where nothing was done, Unanswered where it may have been.
         """
@@ -133,7 +134,8 @@ class Http:
         sent = self._headers | dict(asked.headers)
         data = None
         if asked.body is not None:
-            sent, data = sent | {"Content-Type": "application/json"}, json.dumps(asked.body).encode()
+            data = asked.body if isinstance(asked.body, bytes) else json.dumps(asked.body).encode()
+            sent |= {"Content-Type": "application/json"}
         with _http_errors(base):
             answer = self._pool.request(asked.method, f"{base}{asked.path}", body=data, headers=sent, redirect=False)
         return _read(answer.status, answer.data, answer.headers, base)

@@ -1,5 +1,6 @@
 """ApiTasks: every question and every act of the REST API, one request each, batches where the API takes them."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,8 @@ from common.store.submitting import Submitted
 
 BATCH = 1000
 """Tasks in one request."""
+LARGEST = 4 * 1_048_576
+"""Bytes of several tasks in one request; an API that takes less is sent less when it says so."""
 LISTED = 1000
 """Of a list."""
 _CANCELLED = {200: Answer.OK, 202: Answer.REQUESTED, 404: Answer.NOT_FOUND, 409: Answer.TERMINAL}
@@ -42,13 +45,9 @@ class ApiTasks:
 
         `by` is what a store would note; an API notes whose token it is.
         """
-        found: list[Submitted] = []
-        for part in _parts(submissions, BATCH):
-            again = all(one.task_id or one.request_id for one in part)
-            tasks = [one.model_dump(by_alias=True, exclude_defaults=True) for one in part]
-            results = self._http.ask("POST", "/api/v1/tasks:batch", {"tasks": tasks}, again=again)["results"]
-            found += [_submitted(result) for result in results]
-        return found
+        again = all(one.task_id or one.request_id for one in submissions)
+        tasks = [_encoded(one.model_dump(by_alias=True, exclude_defaults=True)) for one in submissions]
+        return [one for part in _portions(tasks) for one in self._submitted(part, again=again)]
 
     def get(self, task_id: str, wait: float = 0.0) -> Task | None:
         """The task, None where there is none; waits up to `wait` seconds, 60 at most, for its end."""
@@ -132,6 +131,17 @@ class ApiTasks:
         """Let go of all connections."""
         self._http.close()
 
+    def _submitted(self, tasks: Sequence[bytes], *, again: bool) -> list[Submitted]:
+        body = b'{"tasks":[' + b",".join(tasks) + b"]}"
+        try:
+            results = self._http.ask("POST", "/api/v1/tasks:batch", body, again=again)["results"]
+        except Refused as refused:
+            if refused.status != 413 or len(tasks) == 1:
+                raise
+            half = len(tasks) // 2
+            return self._submitted(tasks[:half], again=again) + self._submitted(tasks[half:], again=again)
+        return [_submitted(result) for result in results]
+
     def _shut(self, agent: str, how: str) -> Answer:
         try:
             self._http.ask("POST", f"/api/v1/agents/{quote(agent, safe='')}/{how}")
@@ -165,6 +175,24 @@ def _submitted(result: Mapping[str, Any]) -> Submitted:
     if problem["code"] == "INVALID_TASK":
         raise InvalidTask(problem["detail"])
     raise Unanswered(problem["detail"])
+
+
+def _encoded(document: Document) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _portions(tasks: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Each of BATCH tasks and LARGEST bytes at most, or of one task."""
+    portion: list[bytes] = []
+    size = 0
+    for task in tasks:
+        if portion and (len(portion) == BATCH or size + len(task) > LARGEST):
+            yield portion
+            portion, size = [], 0
+        portion.append(task)
+        size += len(task) + 1
+    if portion:
+        yield portion
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
