@@ -18,6 +18,8 @@ MESSAGES = 500
 """Messages that are taken at once; each may tell of many tasks."""
 LISTEN = 0.3
 """Seconds that one step listens, so that a stop is seen soon."""
+REST = 0.001
+"""Seconds that are left to whoever begins with what was heard: to listen on takes as much computing as that."""
 BOUND = 20_000
 """Attempts that wait here at most. Credits keep them far below; what is dropped is told again."""
 
@@ -46,9 +48,10 @@ class Listener(Service):
             if message.body.boot == self._boot:
                 self._heed(message.body)
         # A message is only a hint: what is lost with this process stands in the store.
-        if messages:
-            self._inbox.ack()
-        return 0
+        if not messages:
+            return 0
+        self._inbox.ack()
+        return REST
 
     def close(self) -> None:
         self._inbox.close()

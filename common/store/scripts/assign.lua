@@ -10,11 +10,22 @@ local stale_term = fenced(KEYS[8], ARGV[3])
 local answers = {}
 local k = 12
 
+-- What holds for all tasks of one agent is asked once: only this script changes it meanwhile.
+local known = {}
+local function look_at(agent, lease, held)
+  known[agent] = known[agent] or {
+    boot = redis.call('HGET', lease, 'boot'),
+    shut = redis.call('SISMEMBER', KEYS[10], agent) == 1 or quarantined(KEYS[11], agent),
+    holds = redis.call('ZCARD', held),
+  }
+  return known[agent]
+end
+
 local function assign(task, history, lease, held, id, agent, boot, limit, why)
   if stale_term then
     return { 'FENCED', 0 }
   end
-  local found = fields(task, 'status', 'attempt', 'agent', 'boot', 'taskId', 'startedAt', 'expiresAt')
+  local found = fields(task, 'status', 'attempt', 'agent', 'boot', 'taskId', 'startedAt', 'expiresAt', 'waiting')
   local status, attempt = found[1], tonumber(last_attempt(id, found[5], found[2]))
   if not attempt then
     forget_id(KEYS[9], id)
@@ -24,17 +35,18 @@ local function assign(task, history, lease, held, id, agent, boot, limit, why)
     -- The queue is only a hint: what stands in it wrongly would come up again and again.
     redis.call('ZREM', KEYS[9], id)
   end
+  local given = look_at(agent, lease, held)
   if final[status] then
     return { 'TERMINAL', attempt }
   elseif status == 'SCHEDULED' and found[3] == agent and found[4] == boot then
     return { 'SAME', attempt }
   elseif status ~= 'PENDING' then
     return { 'STALE_STATE', attempt }
-  elseif redis.call('HGET', lease, 'boot') ~= boot then
+  elseif given.boot ~= boot then
     return { 'FENCED', attempt }
-  elseif redis.call('SISMEMBER', KEYS[10], agent) == 1 or quarantined(KEYS[11], agent) then
+  elseif given.shut then
     return { 'SHUT', attempt }
-  elseif redis.call('ZCARD', held) >= tonumber(limit) then
+  elseif given.holds >= tonumber(limit) then
     return { 'FULL', attempt }
   elseif redis.call('ZREM', KEYS[9], id) == 0 then
     return { 'STALE_STATE', attempt }
@@ -44,8 +56,10 @@ local function assign(task, history, lease, held, id, agent, boot, limit, why)
   end
   attempt = attempt + 1
   move(id, task, 'PENDING', 'SCHEDULED', 'attempt', attempt, 'agent', agent, 'boot', boot, 'epoch', ARGV[3])
-  hold(held, id)
-  redis.call('HDEL', task, 'waiting')
+  given.holds = given.holds + hold(held, id)
+  if found[8] then
+    redis.call('HDEL', task, 'waiting')
+  end
   redis.call('RPUSH', history, entry('assign', 'PENDING', 'SCHEDULED', attempt, ',"agent":' .. cjson.encode(agent)
     .. ',"boot":' .. cjson.encode(boot) .. ',"epoch":' .. (ARGV[3] ~= '' and ARGV[3] or 0)
     .. (why ~= '' and ',"why":' .. why or '')))

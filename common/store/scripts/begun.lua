@@ -23,7 +23,11 @@ local function note(task, history, id, attempt, agent, boot, ago)
   elseif not begin[status] then
     return 'STALE_STATE'
   end
-  begun(id, task, history, status, attempt, agent, boot, ago)
+  if tonumber(attempt) > 1 then
+    forget_result(task)
+  end
+  move(id, task, status, 'RUNNING', 'startedAt', began(ago))
+  redis.call('RPUSH', history, start_entry(status, attempt, agent, boot))
   return 'OK'
 end
 

@@ -9,7 +9,7 @@ local ids = redis.call('ZRANGE', index.PENDING, first, first + tonumber(ARGV[4])
 local back = 0
 for _, id in ipairs(ids) do
   if not redis.call('ZSCORE', KEYS[9], id) and not redis.call('ZSCORE', KEYS[8], id) then
-    wait_in_turn(KEYS[8], KEYS[9], KEYS[10], KEYS[11] .. id, id)
+    wait_in_turn(KEYS[8], KEYS[9], KEYS[10], id, turn(KEYS[11] .. id))
     back = back + 1
   end
 end

@@ -22,7 +22,7 @@ end
 
 local function stands_in_one_queue(task, id)
   if not redis.call('ZSCORE', KEYS[9], id) and not redis.call('ZSCORE', KEYS[10], id) then
-    wait_in_turn(KEYS[10], KEYS[9], KEYS[11], task, id)
+    wait_in_turn(KEYS[10], KEYS[9], KEYS[11], id, turn(task))
     done[#done + 1] = 'put into ' .. (redis.call('ZSCORE', KEYS[9], id) and KEYS[9] or KEYS[10])
   elseif redis.call('ZSCORE', KEYS[9], id) then
     leaves(KEYS[10], id)

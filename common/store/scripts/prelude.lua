@@ -16,6 +16,7 @@ for status in string.gmatch(ARGV[1], '[^,]+') do
 end
 
 local by = ARGV[2]
+local by_json = cjson.encode(by)
 
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
@@ -70,7 +71,7 @@ end
 -- One history entry; `detail` is '' or more JSON members, each with a leading comma.
 local function entry(verb, before, after, attempt, detail)
   return '{"at":"' .. stamp .. '","verb":"' .. verb .. '","from":"' .. before .. '","to":"' .. after
-    .. '","attempt":' .. attempt .. ',"by":' .. cjson.encode(by) .. detail .. '}'
+    .. '","attempt":' .. attempt .. ',"by":' .. by_json .. detail .. '}'
 end
 
 -- The one place where a status changes: hash and index together; the verb writes its own history entries.
@@ -80,9 +81,9 @@ local function move(id, task, before, after, ...)
   redis.call('ZADD', index[after], now, id)
 end
 
--- What an agent holds: counted where it is given more, and looked through when it is lost.
+-- What an agent holds: counted where it is given more, and looked through when it is lost. Returns by how much it grew.
 local function hold(held, id)
-  redis.call('ZADD', held, now, id)
+  return redis.call('ZADD', held, now, id)
 end
 
 local function let_go(held, id)
@@ -107,23 +108,28 @@ end
 
 -- Make a task ready to be taken, in its turn: a minute earlier for each level of priority above the usual one. So what
 -- waits long enough comes before all that is new. One element in the bell is enough to wake whoever waits.
-local function ready(pending, bell, task, id)
-  local priority = tonumber(fields(task, 'priority')[1]) or 4
-  redis.call('ZADD', pending, now - (priority - 4) * 60000, id)
-  if redis.call('LLEN', bell) == 0 then
+local rung = false
+local function ready(pending, bell, id, priority)
+  redis.call('ZADD', pending, now - ((tonumber(priority) or 4) - 4) * 60000, id)
+  if not rung and redis.call('LLEN', bell) == 0 then
     redis.call('LPUSH', bell, 1)
   end
+  rung = true
 end
 
 -- Put a PENDING task where it waits: until it is due, if it has asked for a time, else among those that are ready.
-local function wait_in_turn(delayed, pending, bell, task, id)
-  local due = fields(task, 'dueAt')[1]
+local function wait_in_turn(delayed, pending, bell, id, due, priority)
   local at = due and instant(due)
   if at and at > now then
     redis.call('ZADD', delayed, at, id)
   else
-    ready(pending, bell, task, id)
+    ready(pending, bell, id, priority)
   end
+end
+
+-- When a task is due, and its priority: what the two above ask for.
+local function turn(task)
+  return unpack(fields(task, 'dueAt', 'priority'), 1, 2)
 end
 
 -- Note by when a task must have started, if its request says so: a time, or so long from when it is due. Where only a
@@ -181,11 +187,14 @@ end
 
 -- Append to a log at a known offset: what is there already is not written twice.
 local function append(log, offset, text)
+  if text == '' then
+    return
+  end
   local have = redis.call('STRLEN', log)
   if have > offset then
     text = string.sub(text, have - offset + 1)
   end
-  if #text > 0 then
+  if text ~= '' then
     redis.call('APPEND', log, text)
   end
 end
@@ -193,13 +202,13 @@ end
 -- From which statuses an attempt begins.
 local begin = { SCHEDULED = true, DISPATCHED = true }
 
--- An attempt is known to have begun so many ms ago: RUNNING, as the gate would have made it.
-local function begun(id, task, history, before, attempt, agent, boot, ago)
-  local at = iso(now - (tonumber(ago) or 0))
-  if tonumber(attempt) > 1 then
-    forget_result(task)
-  end
-  move(id, task, before, 'RUNNING', 'startedAt', at)
-  redis.call('RPUSH', history, entry('start', before, 'RUNNING', attempt, ',"agent":' .. cjson.encode(agent)
-    .. ',"boot":' .. cjson.encode(boot)))
+-- What stands in the history of an attempt that began.
+local function start_entry(before, attempt, agent, boot)
+  return entry('start', before, 'RUNNING', attempt, ',"agent":' .. cjson.encode(agent)
+    .. ',"boot":' .. cjson.encode(boot))
+end
+
+-- When an attempt began that is known to have begun so many ms ago.
+local function began(ago)
+  return iso(now - (tonumber(ago) or 0))
 end

@@ -6,6 +6,6 @@
 local due = redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', now, 'LIMIT', 0, tonumber(ARGV[3]))
 for _, id in ipairs(due) do
   redis.call('ZREM', KEYS[8], id)
-  ready(KEYS[9], KEYS[10], KEYS[11] .. id, id)
+  ready(KEYS[9], KEYS[10], id, fields(KEYS[11] .. id, 'priority')[1])
 end
 return #due

@@ -78,14 +78,17 @@ local function report(task, history, log, held, at)
   elseif found.status ~= 'RUNNING' and (ARGV[at + 15] == '' or not begin[found.status]) then
     return { 'STALE_STATE', found.status }
   end
+  local entries, since = {}, {}
   if found.status ~= 'RUNNING' then
-    begun(id, task, history, found.status, attempt, agent, boot, ARGV[at + 15])
+    -- That it ran is told with its end: nobody has seen it run.
+    entries[1] = start_entry(found.status, attempt, agent, boot)
+    since = { 'startedAt', began(ARGV[at + 15]) }
   end
   local after, wait, failures, lost = outcome(found, status, budget, tonumber(jitter))
   append(log, tonumber(ARGV[at + 12]), ARGV[at + 13])
-  move(id, task, 'RUNNING', after, 'reason', after == 'CANCELLED' and after or reason, 'exitCode', exit_code,
+  move(id, task, found.status, after, 'reason', after == 'CANCELLED' and after or reason, 'exitCode', exit_code,
     'error', error_text, 'result', output, 'outputBytes', output_bytes, 'reported', attempt, 'failures', failures, 'lost', lost,
-    'finishedAt', final[after] and stamp or '')
+    'finishedAt', final[after] and stamp or '', unpack(since))
   let_go(held, id)
   if found.cancelRequested == '1' then
     redis.call('ZREM', KEYS[12], id)
@@ -107,11 +110,12 @@ local function report(task, history, log, held, at)
     redis.call('ZADD', KEYS[9], now + wait, id)
     detail = detail .. ',"retryAt":"' .. iso(now + wait) .. '"'
   elseif after == 'PENDING' then
-    ready(KEYS[8], KEYS[10], task, id)
+    ready(KEYS[8], KEYS[10], id, fields(task, 'priority')[1])
   elseif after == 'FAILED' and budget == 'lost' then
     give_up(KEYS[11], id, lost)
   end
-  redis.call('RPUSH', history, entry('report', 'RUNNING', after, attempt, detail))
+  entries[#entries + 1] = entry('report', 'RUNNING', after, attempt, detail)
+  redis.call('RPUSH', history, unpack(entries))
   return { 'OK', after, final[after] and (found.dueAt or found.createdAt) or '' }
 end
 

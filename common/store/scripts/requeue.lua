@@ -48,7 +48,7 @@ local function requeue(task, history, lease, held, id, attempt, seen, boot, reas
     .. ',"boot":' .. cjson.encode(boot) .. (ARGV[3] ~= '' and ',"epoch":' .. ARGV[3] or '')
   if after == 'PENDING' then
     move(id, task, status, after, 'lost', lost)
-    ready(KEYS[9], KEYS[10], task, id)
+    ready(KEYS[9], KEYS[10], id, fields(task, 'priority')[1])
   elseif after == 'CANCELLED' then
     move(id, task, status, after, 'lost', lost, 'reason', 'CANCELLED', 'finishedAt', stamp)
   else

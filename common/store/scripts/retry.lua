@@ -27,7 +27,7 @@ local function retry(task, history, id)
   redis.call('RPUSH', history, entry('retry', status, 'PENDING', attempt, was))
   set_deadline(KEYS[11], task, id, true)
   -- One that was cancelled before its time waits for it still.
-  wait_in_turn(KEYS[10], KEYS[8], KEYS[9], task, id)
+  wait_in_turn(KEYS[10], KEYS[8], KEYS[9], id, turn(task))
   return 'OK'
 end
 

@@ -33,8 +33,7 @@ local function start(task, history, id, attempt)
     forget_result(task)
   end
   move(id, task, status, 'RUNNING', 'startedAt', stamp)
-  redis.call('RPUSH', history, entry('start', status, 'RUNNING', attempt,
-    ',"agent":' .. cjson.encode(agent) .. ',"boot":' .. cjson.encode(boot)))
+  redis.call('RPUSH', history, start_entry(status, attempt, agent, boot))
   return 'OK'
 end
 

@@ -23,16 +23,29 @@ local function existing(task, request, digest, id, request_id)
   end
 end
 
--- It may say when it starts, or how long from now: by Redis' clock.
-local function set_times(task, id)
-  local asked = fields(task, 'startAt', 'delay', 'startBy', 'startWithin')
-  local due = asked[1] and instant(asked[1]) or asked[2] and now + math.floor(asked[2] * 1000)
-  if due and due > now then
-    redis.call('HSET', task, 'dueAt', iso(due))
+-- What a request says of its turn, among all its fields.
+local TURN = { startAt = true, delay = true, startBy = true, startWithin = true, priority = true }
+local function turn_of(from, to)
+  local asked = {}
+  for i = from, to, 2 do
+    if TURN[ARGV[i]] then
+      asked[ARGV[i]] = ARGV[i + 1]
+    end
   end
-  if asked[3] or asked[4] then
+  return asked
+end
+
+-- It may say when it starts, or how long from now: by Redis' clock. Returns when it is due, where that is to come.
+local function set_times(task, id, asked)
+  local due = asked.startAt and instant(asked.startAt) or asked.delay and now + math.floor(asked.delay * 1000)
+  due = due and due > now and iso(due)
+  if due then
+    redis.call('HSET', task, 'dueAt', due)
+  end
+  if asked.startBy or asked.startWithin then
     set_deadline(KEYS[12], task, id)
   end
+  return due
 end
 
 while at <= #ARGV do
@@ -51,8 +64,9 @@ while at <= #ARGV do
     if request_id ~= '' then
       redis.call('SET', request, id .. ' ' .. digest)
     end
-    set_times(task, id)
-    wait_in_turn(KEYS[11], KEYS[9], KEYS[10], task, id)
+    local asked = turn_of(at + 4, at + 3 + count)
+    local due = set_times(task, id, asked)
+    wait_in_turn(KEYS[11], KEYS[9], KEYS[10], id, due, asked.priority)
     room = room - 1
     answer = { 'OK', id }
   end
