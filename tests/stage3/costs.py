@@ -33,8 +33,6 @@ from common.transports.redis_client import connect
 from stage3_kafka.manager import Manager
 from tests.stage3.backlog import TYPE, make_backlog
 
-TOGETHER = 20
-"""Updates in one message."""
 EPOCH = 7
 
 
@@ -47,14 +45,14 @@ def place() -> Iterator[tuple[Cluster, Redis]]:
         yield cluster, redis
 
 
-def backlog(count: int) -> tuple[float, float]:
+def backlog(count: int, together: int) -> tuple[float, float]:
     """Updates a second: applied by one manager, and only taken over by a bare poll of the same topic."""
     with place() as (cluster, redis):
         store, clock = TaskStore(redis), SystemClock()
         link = KafkaLink(cluster.environment["DTS_KAFKA"], "costs")
         bus = KafkaBus(link, "", 10.0)
         leases = Leases(redis, store.keys)
-        made = make_backlog(store, leases, bus.status(), count, together=TOGETHER, epoch=EPOCH, starts=False)
+        made = make_backlog(store, leases, bus.status(), count, together=together, epoch=EPOCH, starts=False)
         count = len(made.tasks)
         bare = _bare(link, made.messages)
         queue = bus.status("manager-1")
@@ -138,8 +136,9 @@ def extra(count: int) -> int:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Each is measured so often.")
 @click.option("--updates", type=click.IntRange(1000), default=100_000, show_default=True, help="In the backlog.")
+@click.option("--together", type=click.IntRange(1, 500), default=20, show_default=True, help="Updates in one message.")
 @click.option("--tasks", type=click.IntRange(0), default=0, help="So many without a fault, once; extra runs are told.")
-def costs(*, rounds: int, updates: int, tasks: int) -> None:
+def costs(*, rounds: int, updates: int, together: int, tasks: int) -> None:
     """Measure on private real servers; medians.
 
     Exit codes: 0 measured.
@@ -147,7 +146,7 @@ def costs(*, rounds: int, updates: int, tasks: int) -> None:
     applied, polled, first = [], [], []
     for number in range(rounds):
         click.echo(f"round {number + 1} of {rounds}: a backlog of {updates:,} updates", err=True)
-        rate, bare = backlog(updates)
+        rate, bare = backlog(updates, together)
         applied.append(rate)
         polled.append(bare)
         click.echo(f"round {number + 1} of {rounds}: a new agent", err=True)
