@@ -239,6 +239,8 @@ def _parsed(name: str, text: str) -> Any:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if name == "labels" and not text.lstrip().startswith("{"):
         return _pairs(text)
+    if name == "log_level":
+        return text.lower()
     if name in ("executors", "strategies", "labels"):
         try:
             return json.loads(text)

@@ -37,6 +37,10 @@ def test_the_environment_is_read() -> None:
     assert (settings.executors, settings.env_passthrough) == ({"HTTP": "my.module:Http"}, ("PATH", "LANG"))
 
 
+def test_a_log_level_may_be_written_in_capitals() -> None:
+    assert load(LOG_LEVEL="WARNING").log_level == "warning"
+
+
 def test_names_of_others_are_passed_over() -> None:
     assert Settings.load({"REDIS_URL": "x", "DTS_NO_SUCH_SETTING": "x", "dts_slots": "x"}).redis_url == ""
 
