@@ -4,8 +4,8 @@
 UV ?= uv
 PYTHON ?=
 ARGS ?=
-# Tests wait more than they compute: four at once, also on few cores.
-WORKERS ?= 4
+# Tests wait more than they compute: two at once, also on few cores.
+WORKERS ?= 2
 # The newest stage in the tree.
 N ?= $(lastword $(sort $(foreach stage,$(dir $(wildcard stage[1-9]*_*/scenario.py)),$(firstword $(subst _, ,$(stage:stage%=%))))))
 

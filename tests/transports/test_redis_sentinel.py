@@ -116,6 +116,8 @@ def test_the_master_is_found_and_found_again_when_it_was_killed(pair: Watched) -
     client, blocking = connect(pair.url), connect(pair.url, blocking=True)
     assert (ask(client), ask(blocking)) == (1, 2)
     old = pair.master()
+    # What was answered is copied a moment later; here nobody waits for that.
+    until(lambda: pair.other(old).client().get("asked") == "2", within=TAKEOVER, what="the replica to have it")
     old.kill()
     with pytest.raises(Unavailable):
         ask(client)

@@ -86,13 +86,6 @@ local function report(task, history, log, held, at)
   end
   local after, wait, failures, lost = outcome(found, status, budget, tonumber(jitter))
   append(log, tonumber(ARGV[at + 12]), ARGV[at + 13])
-  move(id, task, found.status, after, 'reason', after == 'CANCELLED' and after or reason, 'exitCode', exit_code,
-    'error', error_text, 'result', output, 'outputBytes', output_bytes, 'reported', attempt, 'failures', failures, 'lost', lost,
-    'finishedAt', final[after] and stamp or '', unpack(since))
-  let_go(held, id)
-  if found.cancelRequested == '1' then
-    redis.call('ZREM', KEYS[12], id)
-  end
   local detail = ''
   if reason ~= '' then
     detail = detail .. ',"reason":' .. cjson.encode(reason)
@@ -107,15 +100,25 @@ local function report(task, history, log, held, at)
     detail = detail .. ',"proof":' .. ARGV[at + 14]
   end
   if after == 'PENDING' and wait > 0 then
-    redis.call('ZADD', KEYS[9], now + wait, id)
     detail = detail .. ',"retryAt":"' .. iso(now + wait) .. '"'
+  end
+  entries[#entries + 1] = entry('report', 'RUNNING', after, attempt, detail)
+  -- Before the hash: where somebody has spoilt the history, nothing is changed, and who tells it again hears so again.
+  redis.call('RPUSH', history, unpack(entries))
+  move(id, task, found.status, after, 'reason', after == 'CANCELLED' and after or reason, 'exitCode', exit_code,
+    'error', error_text, 'result', output, 'outputBytes', output_bytes, 'reported', attempt, 'failures', failures, 'lost', lost,
+    'finishedAt', final[after] and stamp or '', unpack(since))
+  let_go(held, id)
+  if found.cancelRequested == '1' then
+    redis.call('ZREM', KEYS[12], id)
+  end
+  if after == 'PENDING' and wait > 0 then
+    redis.call('ZADD', KEYS[9], now + wait, id)
   elseif after == 'PENDING' then
     ready(KEYS[8], KEYS[10], id, fields(task, 'priority')[1])
   elseif after == 'FAILED' and budget == 'lost' then
     give_up(KEYS[11], id, lost)
   end
-  entries[#entries + 1] = entry('report', 'RUNNING', after, attempt, detail)
-  redis.call('RPUSH', history, unpack(entries))
   return { 'OK', after, final[after] and (found.dueAt or found.createdAt) or '' }
 end
 
