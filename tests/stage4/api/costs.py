@@ -38,7 +38,9 @@ from stage4_api.manager_service import RemoteService
 from tests.rpc.costs import SECRET, SERVICE, process
 
 CLIENTS = 8
-OWN = "the store's own bulk submit"
+BARE, POST, OWN = "bare Flask route", "POST a task", "the store's own bulk submit"
+HALVED = (BARE, POST)
+"""Asked at half of the rate that was just found, too."""
 TOGETHER = 1000
 """Tasks in one batch."""
 JSON = {"Content-Type": "application/json"}
@@ -94,15 +96,24 @@ def requested(method: str, path: str, body: Any = None, tasks: int = 1) -> Ask:
     return ask
 
 
-def rate(port: int, ask: Ask, seconds: float) -> tuple[float, float]:
-    """Tasks a second, and the seconds of the slowest hundredth of requests."""
+def rate(port: int, ask: Ask, seconds: float, pace: float = 0.0) -> tuple[float, float]:
+    """Tasks a second, and the seconds of the slowest hundredth of requests; `pace`: no more requests a second.
+
+    Where there is a pace, a request's time counts from when it was due: one that hangs makes the next ones late.
+    """
+    clock, never = SystemClock(), threading.Event()
     until, counts, times = time.perf_counter() + seconds, [0] * CLIENTS, [[0.0] for _ in range(CLIENTS)]
 
     def client(number: int) -> None:
+        due = time.perf_counter() + (number / pace if pace else 0.0)
         with closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
-            while (begun := time.perf_counter()) < until:
+            while (now := time.perf_counter()) < until:
+                if pace:
+                    clock.wait(never, max(0.0, due - now))
+                begun = due if pace else now
                 counts[number] += ask(connection)
                 times[number].append(time.perf_counter() - begun)
+                due += CLIENTS / pace if pace else 0.0
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
     begun = time.perf_counter()
@@ -143,27 +154,31 @@ def costs(seconds: float, rounds: int, manager: str | None) -> None:
             connection.request("POST", "/api/v1/tasks", json.dumps(body), JSON)
             task_id = json.loads(connection.getresponse().read())["taskId"]
         cases = {
-            "bare Flask route": requested("GET", "/bare"),
+            BARE: requested("GET", "/bare"),
             "GET a task": requested("GET", f"/api/v1/tasks/{task_id}"),
-            "POST a task": requested("POST", "/api/v1/tasks", body),
+            POST: requested("POST", "/api/v1/tasks", body),
             f"POST {TOGETHER} tasks together": requested(
                 "POST", "/api/v1/tasks:batch", {"tasks": [body] * TOGETHER}, TOGETHER
             ),
             "GET a page of 50": requested("GET", "/api/v1/tasks", tasks=1),
         }
         seen: dict[str, list[tuple[float, float]]] = {name: [] for name in cases}
+        halves: dict[str, list[float]] = {name: [] for name in cases}
         for number in range(rounds):
             for name, ask in cases.items():
                 click.echo(f"round {number + 1} of {rounds}: {name}", err=True)
                 seen[name].append(rate(port, ask, seconds))
+                if name in HALVED:
+                    halves[name].append(rate(port, ask, seconds, seen[name][-1][0] / 2)[1])
             click.echo(f"round {number + 1} of {rounds}: the store's own", err=True)
             seen.setdefault(OWN, []).append((own_rate(redis_url, seconds), 0.0))
     medians = {name: statistics.median(one for one, _ in found) for name, found in seen.items()}
     slowest = {name: statistics.median(one for _, one in found) for name, found in seen.items()}
+    calm = {name: f"{1000 * statistics.median(found):.1f}" for name, found in halves.items() if found}
     table(
-        ("what", "a second", "of bare", "p99, ms"),
+        ("what", "a second", "of bare", "p99, ms", "at half that rate"),
         (
-            (name, f"{value:.0f}", f"{value / medians['bare Flask route']:.2f}", f"{1000 * slowest[name]:.1f}")
+            (name, f"{value:.0f}", f"{value / medians[BARE]:.2f}", f"{1000 * slowest[name]:.1f}", calm.get(name, ""))
             for name, value in medians.items()
         ),
     )
