@@ -75,12 +75,9 @@ class Assigner(Service):
             return LOOK_AGAIN
         self._read_at = now + READ_EVERY
         # No more than can be given: what is read for nothing is most of the work when tasks are short.
-        limit = min(LIMIT, max(room, FEW))
-        ready = self._store.ready(limit)
-        if not ready and self._bell(LISTEN):
-            # Who holds what was seen just before; since then nothing was given to anybody.
-            ready = self._store.ready(limit)
+        ready = self._store.ready(min(LIMIT, max(room, FEW)))
         if not ready:
+            self._bell(LISTEN)
             return 0
         chosen, waiting = self._choices.choose(ready)
         self._say_why(waiting)
