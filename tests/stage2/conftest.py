@@ -1,7 +1,7 @@
 """A store, agents that are only told of, and a leader that is stepped by hand."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from redis import Redis
@@ -65,9 +65,9 @@ class Yard:
         self.assigner = self.assigner_with(LeastLoad())
         self.ids = Ids(self.clock)
 
-    def assigner_with(self, strategy: Strategy) -> Assigner:
+    def assigner_with(self, strategy: Strategy, bell: Callable[[float], bool] = lambda _: False) -> Assigner:
         choices = Choices(self.store, self.live.agents, {"this": strategy}, "this", self.clock)
-        return Assigner(self.store, self.told, self.tenure, choices=choices, bell=lambda _: False, clock=self.clock)
+        return Assigner(self.store, self.told, self.tenure, choices=choices, bell=bell, clock=self.clock)
 
     def agent(self, name: str, boot: str = "b", slots: int = 4, lease: float = 60, **info: object) -> None:
         """An agent that is alive in every respect."""

@@ -5,8 +5,12 @@ from redis import Redis
 
 from common.domain.errors import Unavailable
 from common.domain.messages import Dispatch
+from common.domain.reports import Finished, Held, LogChunk
+from common.domain.result import success
 from common.domain.status import Status
+from common.store.granting import Attempt
 from common.store.leading import Assignment
+from common.strategies.least_load import LeastLoad
 from common.transports.redis_dispatch import RedisDispatches
 from tests.stage2.conftest import EPOCH, Yard
 
@@ -30,6 +34,30 @@ def test_without_an_agent_tasks_wait_in_their_order(yard: Yard) -> None:
     yard.assigner.step()
     assert [task.task_id for task in yard.store.ready()] == tasks
     assert {yard.task(task_id).status for task_id in tasks} == {Status.PENDING}
+
+
+def test_what_ended_while_the_leader_listened_for_the_bell_counts_no_more(yard: Yard) -> None:
+    yard.agent("agent-1")
+    yard.agent("agent-2")
+    yard.look()
+    busy, (other,) = yard.submit(3), yard.submit()
+    yard.store.assign(
+        [*(Assignment(one, "agent-1", "b") for one in busy), Assignment(other, "agent-2", "b")], "l", EPOCH
+    )
+    yard.store.start([Attempt(one, 1) for one in busy], "agent-1", "b")
+    later: list[str] = []
+
+    def rings(_: float) -> bool:
+        held = [Held(one, 1, "agent-1", "b") for one in busy]
+        yard.store.report([Finished(one, success(), LogChunk(one, 0, ""), 0.1) for one in held], "agent-1")
+        later.extend(yard.submit())
+        return True
+
+    assigner = yard.assigner_with(LeastLoad(), rings)
+    while not later or yard.task(*later).status is Status.PENDING:
+        assigner.step()
+
+    assert yard.task(*later).agent == "agent-1", "it had most to do, and has nothing to do now"
 
 
 def test_what_could_not_be_published_is_published_before_anything_else_is_assigned(yard: Yard) -> None:
