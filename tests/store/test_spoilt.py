@@ -166,6 +166,18 @@ def test_every_verb_finds_no_task_where_there_is_another_type(redis: Redis, life
     assert redis.get("task:t") == "somebody's"
 
 
+def test_an_end_whose_history_is_spoilt_holds_up_the_other_ends_once_and_no_longer(redis: Redis, life: Life) -> None:
+    spoilt, good = life.running(), life.running()
+    redis.delete(life.store.keys.history(spoilt))
+    redis.set(life.store.keys.history(spoilt), "not a list")
+    tasks = life.store.get_many([spoilt, good])
+    ends = [Finished(task, success(), LogChunk(task, 0, ""), 0.1) for task in tasks if task]
+    with pytest.raises(CorruptTask):
+        life.store.report(ends, AGENT)
+    # As an agent does, which knows of no other way.
+    assert life.store.report(ends, AGENT) == [(Answer.SAME, Status.SUCCESS), (Answer.OK, Status.SUCCESS)]
+
+
 def test_a_hash_of_somebody_else_is_not_taken_over(redis: Redis, life: Life) -> None:
     redis.hset("task:t", "colour", "blue")
     (submitted,) = life.store.submit([Submission.of(task_id="t", content="true")], "x", life.ids)

@@ -78,14 +78,14 @@ local function report(task, history, log, held, at)
   elseif found.status ~= 'RUNNING' and (ARGV[at + 15] == '' or not begin[found.status]) then
     return { 'STALE_STATE', found.status }
   end
-  local entries, since = {}, {}
+  append(log, tonumber(ARGV[at + 12]), ARGV[at + 13])
+  local since = {}
   if found.status ~= 'RUNNING' then
     -- That it ran is told with its end: nobody has seen it run.
-    entries[1] = start_entry(found.status, attempt, agent, boot)
+    redis.call('RPUSH', history, start_entry(found.status, attempt, agent, boot))
     since = { 'startedAt', began(ARGV[at + 15]) }
   end
   local after, wait, failures, lost = outcome(found, status, budget, tonumber(jitter))
-  append(log, tonumber(ARGV[at + 12]), ARGV[at + 13])
   local detail = ''
   if reason ~= '' then
     detail = detail .. ',"reason":' .. cjson.encode(reason)
@@ -102,9 +102,6 @@ local function report(task, history, log, held, at)
   if after == 'PENDING' and wait > 0 then
     detail = detail .. ',"retryAt":"' .. iso(now + wait) .. '"'
   end
-  entries[#entries + 1] = entry('report', 'RUNNING', after, attempt, detail)
-  -- Before the hash: where somebody has spoilt the history, nothing is changed, and who tells it again hears so again.
-  redis.call('RPUSH', history, unpack(entries))
   move(id, task, found.status, after, 'reason', after == 'CANCELLED' and after or reason, 'exitCode', exit_code,
     'error', error_text, 'result', output, 'outputBytes', output_bytes, 'reported', attempt, 'failures', failures, 'lost', lost,
     'finishedAt', final[after] and stamp or '', unpack(since))
@@ -119,6 +116,8 @@ local function report(task, history, log, held, at)
   elseif after == 'FAILED' and budget == 'lost' then
     give_up(KEYS[11], id, lost)
   end
+  -- Last: where somebody has spoilt the history, an agent that tells it again is answered SAME, and goes on with others.
+  redis.call('RPUSH', history, entry('report', 'RUNNING', after, attempt, detail))
   return { 'OK', after, final[after] and (found.dueAt or found.createdAt) or '' }
 end
 
