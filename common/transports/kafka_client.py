@@ -23,6 +23,8 @@ ANSWER_WITHIN = 4.0
 """Seconds that a request may take."""
 SAFE_WITHIN = 5.0
 """Seconds in which a message must be safe; after that it may be so all the same."""
+SHORTEST = 50
+"""Milliseconds for which a group's answer is waited for at least."""
 LARGEST = 2 * 1_048_576
 """Bytes of one message."""
 
@@ -241,17 +243,32 @@ class _Producer(KafkaProducer):  # type: ignore[misc]  # kafka-python has no typ
 class Consumer(KafkaConsumer):  # type: ignore[misc]  # kafka-python has no types
     """One that can say whether it hears anything: a poll brings nothing, too, where nobody is there.
 
-    It also hears what its group gave it when that came late. kafka-python (3.0.12) waits for its share of the
-    partitions only while something has changed since it asked. Where a change of the topic made it ask, that counts as
-    seen once it has asked: a poll that gave up too soon was the last that waited, and the member deaf for ever.
+    It also hears what its group gave it when that came late. kafka-python (3.0.12) throws away what its group has
+    answered after a poll gave up waiting, and asks anew, which makes all others ask anew: where polls are shorter than
+    the group is slow, no member ever gets its share. And where a change of the topic made it ask, that counts as seen
+    once it has asked: a poll that gave up too soon was the last that waited, and the member deaf for ever.
     """
 
-    def poll(self, *args: Any, **options: Any) -> Any:
+    def poll(self, timeout_ms: int = 0, **options: Any) -> Any:
         """As KafkaConsumer's."""
         member = self._coordinator
-        if member is not None and member._join_task is not None and not member.need_rejoin():  # noqa: SLF001
-            member.request_rejoin()
-        return super().poll(*args, **options)
+        if member is not None and member._join_task is not None:  # noqa: SLF001
+            if not member.need_rejoin():
+                member.request_rejoin()
+            self._net.run(self._take_up, member, max(timeout_ms, SHORTEST))
+        return super().poll(timeout_ms, **options)
+
+    async def _take_up(self, member: Any, timeout_ms: int) -> None:
+        """Wait on for what the group answers to the last time it was asked, or take what it has answered meanwhile."""
+        asked = member._join_task  # noqa: SLF001
+
+        async def answer() -> Any:
+            return await asked
+
+        if asked.is_done:
+            # Only what is not done yet is waited for, and this is not before we wait.
+            member._join_task = self._manager.call_soon(answer)  # noqa: SLF001
+        await member.join_group_async(timeout_ms=timeout_ms)
 
     @property
     def in_touch(self) -> bool:
@@ -289,6 +306,7 @@ _REFUSED = (
     kafka_error.InvalidSessionTimeoutError,
     kafka_error.PolicyViolationError,
 )
+_SHARING_OUT = (kafka_error.RebalanceInProgressError, kafka_error.CommitFailedError)
 _DOUBTFUL = (kafka_error.RequestTimedOutError, kafka_error.NotEnoughReplicasError)
 
 
@@ -301,6 +319,8 @@ def _translated(error: KafkaError) -> Exception:
         return Unanswered(f"Kafka did not confirm: a broker's disk is full or broken; make room: {_words(error)}")
     if isinstance(error, _DOUBTFUL):
         return Unanswered(f"Kafka did not confirm: {_words(error)}")
+    if isinstance(error, _SHARING_OUT):
+        return Unavailable(f"Kafka settles nothing while a group shares its topic out anew: {_words(error)}")
     if isinstance(error, kafka_error.KafkaTimeoutError) and "bootstrap" in str(error):
         # All that a client tells of a broker that hangs up on it.
         return Unavailable(f"Kafka is away, or refuses our user or certificate (then its log says so): {_words(error)}")

@@ -62,8 +62,8 @@ class KafkaQueue(Generic[T]):
         self._consumer: Consumer | None = None
         self._bodies: dict[str, bytes] = {}
         """What `take` has returned and nobody has settled: message id -> body as it was sent."""
-        self._taken: dict[TopicPartition, int] = {}
-        """The offset after the last one that was taken."""
+        self._taken: set[TopicPartition] = set()
+        """From where something was taken that may not be settled yet."""
         self._settled: dict[TopicPartition, int] = {}
         """The offset up to which all is settled, as the group's place says."""
         self._skipped: dict[TopicPartition, set[int]] = {}
@@ -112,8 +112,8 @@ class KafkaQueue(Generic[T]):
         messages: list[Message[T]] = []
         unreadable: list[tuple[TopicPartition, int, bytes, str]] = []
         for partition, records in polled.items():
+            self._taken.add(partition)
             for record in records:
-                self._taken[partition] = record.offset + 1
                 if record.offset in self._skipped.get(partition, ()):
                     continue
                 body, number = record.value or b"", f"{partition.partition}-{record.offset}"
@@ -124,7 +124,13 @@ class KafkaQueue(Generic[T]):
                     # Also what `decode` should not raise: delivered again, it would stop this reader for good.
                     reason = str(error) if isinstance(error, BadMessage) else repr(error)
                     unreadable.append((partition, record.offset, body, reason))
-        self._bury(unreadable)
+        try:
+            self._bury(unreadable)
+        except Exception:
+            # Nothing of it was handed out: it has to come again, or the next `ack` would settle it unseen.
+            for partition in polled.keys() & consumer.assignment():
+                consumer.seek(partition, polled[partition][0].offset)
+            raise
         return messages
 
     def ack(self) -> None:
@@ -132,14 +138,19 @@ class KafkaQueue(Generic[T]):
         if self._consumer is None or not self._reader:
             return
         with kafka_errors():
-            ours = self._consumer.assignment()
-            moved = {place: at for place, at in self._taken.items() if self._settled.get(place) != at and place in ours}
-            self._taken.clear()
+            # What went to another meanwhile is settled by who has it now.
+            self._taken &= self._consumer.assignment()
+            # Not what we remember: a place that went to another and came back begins where the other has settled.
+            within = int(ANSWER_WITHIN * 1000)
+            reached = {place: self._consumer.position(place, timeout_ms=within) for place in self._taken}
+            moved = {place: at for place, at in reached.items() if at is not None and self._settled.get(place) != at}
             if moved:
                 self._skipped = {
                     place: {n for n in gone if n >= moved.get(place, 0)} for place, gone in self._skipped.items()
                 }
                 self._commit(self._consumer, moved)
+            # Only now: what could not be settled, as the group was sharing out anew, is settled by the next `ack`.
+            self._taken = {place for place, at in reached.items() if at is None}
 
     def reject(self, message: Message[T], reason: str) -> None:
         body = self._bodies.pop(message.id, None)

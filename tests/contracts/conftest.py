@@ -111,6 +111,9 @@ class KafkaLine:
 SHARED = ("memory", "fake", "real")
 """Where several consumers share one destination. In Kafka each agent has its own topic, and managers a group."""
 
+KEPT_ELSEWHERE = ("fake", "real", "kafka")
+"""Where dead letters are put on a server, which can be away."""
+
 
 @pytest.fixture(params=[*SHARED, "kafka"])
 def line(request: pytest.FixtureRequest) -> Iterator[Line]:

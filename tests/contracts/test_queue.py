@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from common.contracts import Message, Queue
-from tests.contracts.conftest import SHARED, Line
+from common.domain.errors import Unavailable
+from common.lab.until import until
+from tests.contracts.conftest import KEPT_ELSEWHERE, SHARED, Line
 
 SOON = 1.5
 """Seconds in which all is done that waits for nothing."""
@@ -173,6 +175,35 @@ def test_whatever_decode_raises_becomes_a_dead_letter_too(line: Line, monkeypatc
     queue.put([1])
     assert take_all(queue) == []
     assert "nobody thought of this" in line.dead()[0][1]
+
+
+@pytest.mark.parametrize("line", KEPT_ELSEWHERE, indirect=True)
+def test_what_could_not_be_buried_comes_again_with_all_that_was_taken_beside_it(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise Unavailable("just now")
+
+    queue = line.handle()
+    queue.put([1])
+    line.push(b"no json")
+    queue.put([2])
+    with monkeypatch.context() as patched:
+        patched.setattr(queue, "_bury", away)
+        until(lambda: not _takes(queue), SOON, what="the unreadable one to be seen")
+    queue.ack()
+    assert take_all(queue) == [1, 2]
+    queue.ack()
+    assert [body for body, _ in line.dead()] == [b"no json"]
+    assert take_all(line.handle()) == []
+
+
+def _takes(queue: Queue[Any]) -> bool:
+    try:
+        queue.take(10, 0)
+    except Unavailable:
+        return False
+    return True
 
 
 def test_a_rejected_message_becomes_a_dead_letter_and_the_others_stay(line: Line) -> None:
