@@ -1,5 +1,6 @@
 """Equipment: what an agent has at every stage, whatever it gets its tasks from and whoever watches it."""
 
+import json
 import os
 import socket
 import sys
@@ -72,7 +73,11 @@ class Equipment:
             self.about = {**self.about, "weight": settings.weight}
         """What this boot says of itself to those who watch."""
         info = {**about, "types": ",".join(self.executors)}
+        if tether.ended:
+            # Whoever takes back what that boot ran finds it here.
+            info |= {"before": tether.ended.boot, "proof": json.dumps(tether.ended.proof.record())}
         self.holder = Holder(self.agent, self.boot, info, settings.lease)
+        tether.name(self.boot)
         tether.when_cut(self._die)
 
     def connected(self, **options: Any) -> Redis:

@@ -19,6 +19,9 @@ import signal
 import socket
 import struct
 import time
+from dataclasses import dataclass
+
+from common.domain.result import Proof
 
 log = logging.getLogger("dts.fence")
 
@@ -27,17 +30,34 @@ FENCE, AGENT = b"dts-fence", b"dts-agent"
 """What the kernel calls the two, as `ps -e` and /proc/PID/comm show it."""
 HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 DEADLINE = struct.Struct("<d")
-"""One message: the monotonic time at which all that the agent started must be dead; infinity while nothing runs."""
+"""A message: the monotonic time at which all that the agent started must be dead; infinity while nothing runs."""
+BY = "fence"
+"""By what the processes of a boot were held together that the fence has ended; it tells of all that the boot ran."""
+NAME = 128
+"""Bytes of a message at most; one that is no deadline is the name of the boot that the agent is now."""
 RESTART_PAUSE = 0.5
 """Seconds before an agent that died is started again."""
 GONE_WITHIN = 10.0
 """Seconds after which a process that outlives SIGKILL is no longer waited for: it is stuck in the kernel."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How all that a boot had started came to its end by the fence."""
+
+    boot: str
+    proof: Proof
+
+
 class Fence:
-    """One agent process after another, and the deadline of the one that runs."""
+    """One agent process after another, and the deadline of the one that runs.
+
+    `ended` tells of the last boot that the fence has ended: a new agent can say of its forerunner that nothing is left.
+    """
 
     def __init__(self) -> None:
+        self.ended: Ended | None = None
+        self._boot = ""
         self._stopping = False
         self._pid = 0
         # Signals arrive as bytes, so that one wait sees them, the line and the deadline.
@@ -57,11 +77,12 @@ class Fence:
             if not self._pid:
                 return line
             code, why = self._watch(line)
-            killed = kill_descendants()
+            proof = end_descendants()
             line.close()
             if code is not None and (code >= 0 or self._stopping):
                 return code if code >= 0 else 128 - code
-            log.warning("%s; %d processes were killed", why, killed)
+            log.warning("%s; %d processes were killed", why, sum(count for _, count in proof.signals))
+            self.ended, self._boot = Ended(self._boot, proof), ""
             if self._stopping or self._rest(RESTART_PAUSE):
                 return 0
             log.warning("the agent is started again, as a new boot")
@@ -93,11 +114,14 @@ class Fence:
             if self._signals in ready:
                 self._pass_on()
             if line.fileno() in ready:
-                told = line.recv(DEADLINE.size)
+                told = line.recv(NAME)
                 if not told:
                     # Killed: or it would have ended its tasks first, and told us.
                     return self._reap(block=True), "the agent died"
-                (deadline,) = DEADLINE.unpack(told)
+                if len(told) == DEADLINE.size:
+                    (deadline,) = DEADLINE.unpack(told)
+                else:
+                    self._boot = told.decode()
             elif time.monotonic() >= deadline:
                 return None, "the agent let its lease run out"
             elif (code := self._reap(block=False)) is not None:
@@ -140,11 +164,11 @@ class Fence:
         return False
 
 
-def kill_descendants() -> int:
-    """KILL all that this process and its children ever started, until none is left; returns how many there were."""
+def end_descendants() -> Proof:
+    """KILL all that this process and its children ever started, until none is left; blocks for at most GONE_WITHIN."""
     killed: set[int] = set()
-    give_up = time.monotonic() + GONE_WITHIN
-    while (alive := _descendants(os.getpid())) and time.monotonic() < give_up:
+    began = time.monotonic()
+    while (alive := _descendants(os.getpid())) and time.monotonic() < began + GONE_WITHIN:
         for pid in alive:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -152,7 +176,10 @@ def kill_descendants() -> int:
                 pass
         killed |= alive
         _reap_all()
-    return len(killed)
+    if not killed:
+        return Proof(BY, certain=True)
+    took = time.monotonic() - began
+    return Proof(BY, not alive, (("KILL", len(killed)),), seconds=took, after_kill=took)
 
 
 def _descendants(root: int) -> set[int]:

@@ -17,8 +17,9 @@ class Tether:
     Without a fence (in a test, or where there is no Linux) it does nothing. Safe to call from many threads.
     """
 
-    def __init__(self, line: socket.socket | None = None) -> None:
-        self._line = line
+    def __init__(self, line: socket.socket | None = None, ended: fence.Ended | None = None) -> None:
+        """`ended` is the boot that the fence has ended before it started this process."""
+        self._line, self.ended = line, ended
         self._cut: Callable[[], None] = lambda: None
         if line is not None:
             threading.Thread(target=self._watch, args=[line], name="tether", daemon=True).start()
@@ -33,12 +34,13 @@ class Tether:
         """The pid of the fence, if there is one."""
         return None if self._line is None else os.getppid()
 
+    def name(self, boot: str) -> None:
+        """The boot that this process is from now on."""
+        self._tell(boot.encode())
+
     def promise(self, deadline: float) -> None:
         """Until this monotonic time a lease covers what runs here; later none of it may be alive."""
-        if self._line is not None:
-            # Where the fence is gone, whoever watches the line sees that too.
-            with contextlib.suppress(OSError):
-                self._line.send(fence.DEADLINE.pack(deadline))
+        self._tell(fence.DEADLINE.pack(deadline))
 
     def nothing_runs(self) -> None:
         """There is nothing to fence until the next promise."""
@@ -47,6 +49,12 @@ class Tether:
     def when_cut(self, act: Callable[[], None]) -> None:
         """What to do when the fence is gone: from then on nobody could end what we run."""
         self._cut = act
+
+    def _tell(self, message: bytes) -> None:
+        if self._line is not None:
+            # Where the fence is gone, whoever watches the line sees that too.
+            with contextlib.suppress(OSError):
+                self._line.send(message)
 
     def _watch(self, line: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -65,9 +73,10 @@ def tie() -> Tether:
     fence.hide()
     fence.adopt()
     fence.be_called(fence.FENCE)
-    found = fence.Fence().run()
+    parent = fence.Fence()
+    found = parent.run()
     if isinstance(found, socket.socket):
-        return Tether(found)
+        return Tether(found, parent.ended)
     sys.stderr.flush()
     # Whatever else a process does at its end is the agent's to do.
     os._exit(found)

@@ -24,7 +24,7 @@
     queue:delayed              zset     ids of the tasks that wait for their time or a retry, by when that is (ms)
     bell:pending               list     at most one element; rung when something became ready
     agent:<agentId>:tasks      zset     ids of the tasks this agent holds, by the time they were given to it (ms)
-    agent:<agentId>            hash     an agent's lease (boot, host, pid, slots, types, startedAt); expires
+    agent:<agentId>            hash     an agent's lease (boot, its facts, how the boot before ended); expires
     agents:known               set      ids of all agents that ever held a lease
     agents:drained             set      ids of the agents that were told to take nothing new
     agents:quarantined         zset     ids of agents that get nothing for a while, by when that is over (ms)

@@ -124,7 +124,7 @@ GUARDS = (
     Guard(
         "the fence ends what a killed agent ran",
         "stage1_mvp/fence.py",
-        (("killed = kill_descendants()", "killed = 0"),),
+        (("proof = end_descendants()", "proof = Proof(BY, certain=True)"),),
         _killed("kill-C12"),
     ),
     Guard(

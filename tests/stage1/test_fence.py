@@ -50,6 +50,18 @@ def boot_of(person: Desk) -> str:
     return str(person.redis.hget(person.keys.agent("agent-1"), "boot") or "")
 
 
+def killed(person: Desk, task_id: str, boot: str) -> int:
+    """How many processes the fence killed when it ended that boot, as the task's history has it."""
+    (taken_back,) = [entry for entry in person.store.history(task_id) if entry["verb"] == "requeue"]
+    proof = taken_back["proof"]
+    assert (taken_back["boot"], proof["by"]) == (boot, "fence")
+    assert proof.get("certain", True)
+    assert proof["seconds"] == proof["afterKill"]
+    ((signal_name, count),) = proof["signals"]
+    assert signal_name == "KILL"
+    return int(count)
+
+
 def test_a_frozen_agents_commands_are_dead_before_its_lease_is_over(
     server: ServerAt, person: Desk, agents: StartAgent, tmp_path: Path
 ) -> None:
@@ -66,6 +78,8 @@ def test_a_frozen_agents_commands_are_dead_before_its_lease_is_over(
     (task,) = person.succeeded(task_id)
     assert (task.attempt, task.lost) == (2, 1)
     assert task.boot != boot
+    # The agent, the task's shell, and what escaped.
+    assert killed(person, task_id, boot) >= 4
     assert "the agent let its lease run out; " in agent.log
     assert agent.lives
     person.works()
@@ -85,6 +99,7 @@ def test_a_killed_agents_commands_die_at_once_and_it_comes_back_as_a_new_boot(
 
     (task,) = person.succeeded(task_id)
     assert (task.attempt, task.lost) == (2, 1)
+    assert killed(person, task_id, boot) >= 3
     agent.says("started again, as a new boot")
     person.works()
 

@@ -298,3 +298,17 @@ def test_a_lease_that_ran_out_by_itself_is_gone(redis: Redis, life: Life) -> Non
     until(lambda: not life.store.leases([AGENT])[AGENT], what="the lease to run out")
     assert life.store.requeue([life.task(task_id)], Reason.AGENT_LOST, "leader", EPOCH) == [(Answer.OK, Status.PENDING)]
     assert life.store.history(task_id)[-1]["epoch"] == EPOCH, "it is kept in which term it was taken back"
+
+
+def test_what_the_next_boot_tells_of_how_this_one_ended_stands_in_the_history_of_what_it_ran(life: Life) -> None:
+    told = {"before": BOOT, "proof": '{"by":"fence","signals":[["KILL",2]],"seconds":0.01}'}
+    tasks = [life.running(), life.running()]
+    life.leases.release(AGENT, BOOT)
+    assert life.leases.take(AGENT, "next", 60, {"before": "an earlier one", "proof": "{}"})
+    life.store.requeue([life.task(tasks[0])], Reason.AGENT_LOST, "leader", EPOCH)
+    life.leases.release(AGENT, "next")
+    assert life.leases.take(AGENT, "next", 60, told)
+    life.store.requeue([life.task(tasks[1])], Reason.AGENT_LOST, "leader", EPOCH)
+    one, other = (life.store.history(task_id)[-1] for task_id in tasks)
+    assert "proof" not in one, "of that boot the next one told nothing"
+    assert other["proof"] == {"by": "fence", "signals": [["KILL", 2]], "seconds": 0.01}

@@ -4,6 +4,7 @@
 -- ARGV  3 epoch, '' where no leader asks but the agent itself  4 how many agents may be lost with one task, then per task:
 --       id, attempt, the status the asker saw, boot it is with, reason ('AGENT_LOST': only if that boot's
 --       lease is gone; 'STUCK'; 'HANDED_BACK')
+-- The next boot of that agent tells in its lease how this one's processes ended, if it knows: 'before', 'proof' as JSON.
 -- Returns per task {answer, status}: OK; SAME: it waits again already; FENCED: old term; STALE_ATTEMPT;
 -- STALE_STATE: not as the asker saw it, or the agent still holds its lease; TERMINAL; NOT_FOUND.
 local stale_term = ARGV[3] ~= '' and fenced(KEYS[8], ARGV[3])
@@ -40,12 +41,15 @@ local function requeue(task, history, lease, held, id, attempt, seen, boot, reas
     return { 'SAME', status }
   elseif status ~= seen or found[3] ~= boot then
     return { 'STALE_STATE', status }
-  elseif reason == 'AGENT_LOST' and redis.call('HGET', lease, 'boot') == boot then
+  end
+  local leased = reason == 'AGENT_LOST' and fields(lease, 'boot', 'before', 'proof') or {}
+  if leased[1] == boot then
     return { 'STALE_STATE', status }
   end
   local after, lost = outcome(found, status, reason)
   local detail = ',"reason":' .. cjson.encode(reason) .. ',"agent":' .. cjson.encode(found[7])
     .. ',"boot":' .. cjson.encode(boot) .. (ARGV[3] ~= '' and ',"epoch":' .. ARGV[3] or '')
+    .. (leased[2] == boot and leased[3] and ',"proof":' .. leased[3] or '')
   if after == 'PENDING' then
     move(id, task, status, after, 'lost', lost)
     ready(KEYS[9], KEYS[10], id, fields(task, 'priority')[1])
