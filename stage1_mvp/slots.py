@@ -32,6 +32,8 @@ class Slots:
         self._waking = False
         """Whether a thread is awake that has taken nothing yet."""
         self._taken = 0
+        self._at_work = 0
+        """How many threads are about a run."""
         self._usual = 2 * QUICK
         """About how many seconds the last runs took."""
         self._closed = False
@@ -72,6 +74,8 @@ class Slots:
     def _next(self, called: bool) -> Run | None:
         """What a thread is to run next, None where it is to end. One that was `called` leaves it to who is at it."""
         with self._changed:
+            if not called:
+                self._at_work -= 1
             while not self._ready or (called and self._others_do_it()):
                 if not self._ready:
                     self._waking = self._waking and not called
@@ -82,6 +86,7 @@ class Slots:
             if called:
                 self._waking = False
             self._taken += 1
+            self._at_work += 1
             run, more = self._ready.popleft(), len(self._ready) > 0
         if more:
             self._wake_one()
@@ -97,8 +102,8 @@ class Slots:
         return bool(self._ready) or (called and not self._closed)
 
     def _others_do_it(self) -> bool:
-        """Whether other threads, which are awake already, get on with what is ready; looks for a moment."""
-        if self._usual > QUICK:
+        """Whether other threads, which are at work already, get on with what is ready; looks for a moment."""
+        if self._usual > QUICK or not self._at_work:
             return False
         seen = self._taken
         self._changed.wait(GLANCE)

@@ -82,6 +82,16 @@ def test_those_that_end_at_once_need_no_thread_each(slots: Make) -> None:
     assert len(names) <= 3
 
 
+def test_a_quick_one_waits_for_nobody_where_nobody_is_at_work(slots: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stage1_mvp.slots.GLANCE", 60.0)
+    done = threading.Semaphore(0)
+    pool = slots(lambda _: done.release())
+    for run in runs(50):
+        pool.run([run])
+        assert done.acquire(timeout=20)
+        until(lambda: pool._asleep == 1)
+
+
 def test_a_long_one_holds_up_no_other(slots: Make) -> None:
     go_on = threading.Event()
     done: list[str] = []

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from common.domain.errors import Unanswered
 from common.domain.status import Answer, Status
 from common.domain.task import Submission
 from common.store.keys import Keys
 from common.store.submitting import Submitted
 from common.store.tasks import TaskStore
-from common.store.writing import Limits
+from common.store.writing import BATCH, Limits
 from tests.store.invariants import assert_consistent
 from tests.store.lives import Life
 
@@ -118,6 +119,26 @@ def test_a_batch_of_any_size_is_answered_one_by_one(redis: Redis, life: Life) ->
     names = [f"t-{number}" for number in range(450)]
     assert life.store.cancel(names, "tester") == [Answer.OK] * 430 + [Answer.NOT_FOUND] * 20
     assert life.store.retry(names, "tester") == [Answer.OK] * 430 + [Answer.NOT_FOUND] * 20
+
+
+def test_what_comes_after_a_part_that_failed_is_not_asked_for(
+    redis: Redis, life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, asked = life.store._scripts.call, 0
+
+    def failing(*args: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise Unanswered("just now")
+        return call(*args)
+
+    monkeypatch.setattr(life.store._scripts, "call", failing)
+    tasks = [Submission(content="x", task_id=f"t-{number:04}") for number in range(5 * BATCH)]
+    with pytest.raises(Unanswered, match="just now"):
+        life.store.submit(tasks, "client", life.ids)
+    assert asked == 3
+    assert redis.zrange(life.store.keys.all, 0, -1) == [f"t-{number:04}" for number in range(2 * BATCH)]
 
 
 def test_namespaces_share_a_server_and_nothing_else(redis: Redis, life: Life) -> None:
