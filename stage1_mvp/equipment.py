@@ -93,6 +93,9 @@ class Equipment:
         # Nothing of them may go on, not even in a grace.
         self.runs.end_all(Reason.FENCED)
         self.lost.set()
+        if self.runs.wait_idle(0):
+            # Idle: there is nothing to fence, and to look through all processes takes its time on a busy machine.
+            self._tether.nothing_runs()
         kill_marked({"DTS_BOOT": self.boot}, spare=os.getpid())
         if self.runs.wait_idle(self._lease):
             # Nor can anything start again: what is still granted is ended before it begins.

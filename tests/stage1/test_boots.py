@@ -1,17 +1,25 @@
 """Fifty lives of an agent in one process leave nothing behind: no thread, no descriptor, no directory, no key."""
 
 import gc
+import math
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from common.domain.result import Reason, failure
+from common.domain.status import Status
+from common.domain.task import Task, TaskSpec
 from common.lab.until import until
 from common.running import Signals
 from common.settings import Settings
 from stage1_mvp.__main__ import compose
 from stage1_mvp.boot import Boot
+from stage1_mvp.equipment import Equipment
+from stage1_mvp.fence import DEADLINE, NAME
 from stage1_mvp.tether import Tether
 from tests.servers import RedisAt, ServerAt
 from tests.stage1.conftest import StartLiving
@@ -102,3 +110,42 @@ def test_all_that_was_begun_is_closed_in_order(
         "control",
         "lease",
     ]
+
+
+def test_an_idle_boot_that_lost_its_lease_is_not_fenced_while_it_looks_for_what_is_left(
+    server: ServerAt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fence, line = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with fence, line:
+        tether = Tether(line)
+        own = Equipment(settings_of(tmp_path), server.client, tether)
+        # Where its fence is gone an agent ends its own process, which is ours here.
+        tether.when_cut(lambda: None)
+        assert fence.recv(NAME) == own.boot.encode()
+        own.runs.add([Task("runs", TaskSpec(content="x"), Status.RUNNING, attempt=1)])
+        told: list[bytes] = []
+
+        def look(*_: object, **__: object) -> int:
+            fence.setblocking(False)
+            with suppress(BlockingIOError):
+                told.append(fence.recv(NAME))
+            return 0
+
+        monkeypatch.setattr("stage1_mvp.equipment.kill_marked", look)
+        ending = threading.Thread(target=own.end_all)
+        ending.start()
+        until(own.lost.is_set)
+        (run,) = own.runs.held()
+        assert run.cancelled.is_set()
+        assert told == [], "what runs is fenced until it has ended"
+        own.runs.ended(run, failure(Reason.FENCED, "its lease is over"))
+        ending.join(20)
+        look()
+        assert [DEADLINE.unpack(one) for one in told] == [(math.inf,)]
+
+        told.clear()
+        own.end_all()
+        assert [DEADLINE.unpack(one) for one in told] == [(math.inf,)], (
+            "idle, it was told before anything was looked for"
+        )
+        own.clients.close()
