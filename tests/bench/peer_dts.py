@@ -1,7 +1,7 @@
 """dts beside other task queues: its adapter for the harness that docs/performance.md names.
 
 A variant is a<agents>s<slots>, with a q at its end where the agents log only warnings, and t<stage> before it for a
-later stage than the first, as in t3a2s64q: then a scheduler and, from stage 3 on, a task-manager run too. ZooKeeper and
+later stage than the first, as in t3a2s128q: then a scheduler and, from stage 3 on, a task-manager run too. ZooKeeper and
 Kafka are used where DTS_ZOOKEEPER and DTS_KAFKA name them (`eval "$(dts infra env)"`). Everything else is dts as it
 comes: the store's own submit, the executor of SHELL. Each task leaves the harness' record of its execution; a no-op
 stands for a Python function.
@@ -35,14 +35,14 @@ PLAN = {
     "noop": [
         ["a1s4", ["noop", "--n", "10000"]],
         ["a2s4", ["noop", "--n", "10000"]],
-        ["a2s64q", ["noop", "--n", "20000"]],
-        ["t2a2s64q", ["noop", "--n", "20000"]],
-        ["t3a2s64q", ["noop", "--n", "20000"]],
-        ["t4a2s64q", ["noop", "--n", "20000"]],
+        ["a2s128q", ["noop", "--n", "50000"]],
+        ["t2a2s128q", ["noop", "--n", "30000"]],
+        ["t3a2s128q", ["noop", "--n", "30000"]],
+        ["t4a2s128q", ["noop", "--n", "30000"]],
     ],
-    "bulk": [["a2s64q", ["noop", "--n", "20000", "--bulk"]]],
-    "stream": [["a2s64q", ["stream", "--n", "20000", "--bulk"]]],
-    "aof": [["a2s64q", ["noop", "--n", "20000"]]],
+    "bulk": [["a2s128q", ["noop", "--n", "50000", "--bulk"]]],
+    "stream": [["a2s128q", ["stream", "--n", "20000", "--bulk"]]],
+    "aof": [["a2s128q", ["noop", "--n", "50000"]]],
     "argv": [["a1s4", ["argv", "--n", "2000"]], ["a2s4q", ["argv", "--n", "2000"]]],
     "shell": [["a1s4", ["shell", "--n", "2000"]], ["a2s4q", ["shell", "--n", "2000"]]],
     "latency": [
