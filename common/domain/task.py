@@ -18,6 +18,8 @@ from common.domain.status import Status
 
 MAX_CONTENT = 1_000_000
 """Bytes of content, arguments and environment together; larger things belong in a file."""
+LARGEST_LETTER = 4
+"""Bytes that a letter takes at most."""
 MAX_ARGUMENTS = 10_000
 MAX_TIMEOUT = 30 * 86_400.0
 TOLD = 200
@@ -128,8 +130,12 @@ class TaskSpec(BaseModel):
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
-        content = [self.content] if isinstance(self.content, str) else self.content
-        size = sum(len(text.encode()) for text in chain(content, self.args, *self.env.items()))
+        texts = [*([self.content] if isinstance(self.content, str) else self.content), *self.args]
+        texts += chain.from_iterable(self.env.items())
+        if LARGEST_LETTER * sum(map(len, texts)) <= MAX_CONTENT:
+            # As nearly always; to encode it costs more than all other checks.
+            return self
+        size = sum(len(text.encode()) for text in texts)
         if size > MAX_CONTENT:
             raise ValueError(f"content, args and env are {size:,} bytes together; at most {MAX_CONTENT:,} are taken")
         return self

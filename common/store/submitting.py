@@ -30,9 +30,10 @@ class Submitting(TaskWriter):
         To repeat after Unanswered, give a task_id or a request_id.
         """
         keys = self.keys
+        new = iter(ids.batch(sum(submission.task_id is None for submission in submissions)))
 
         def item(submission: Submission) -> tuple[list[str], list[Any]]:
-            task_id = submission.task_id or ids.new()
+            task_id = submission.task_id or next(new)
             request, fields = submission.request_id, fields_of(submission)
             task = keys.task(task_id)
             return (

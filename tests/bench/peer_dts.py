@@ -1,9 +1,9 @@
 """dts beside other task queues: its adapter for the harness that docs/performance.md names.
 
 A variant is a<agents>s<slots>, with a q at its end where the agents log only warnings, and t<stage> before it for a
-later stage than the first, as in t3a2s128q: then a scheduler and, from stage 3 on, a task-manager run too. ZooKeeper and
-Kafka are used where DTS_ZOOKEEPER and DTS_KAFKA name them (`eval "$(dts infra env)"`). Everything else is dts as it
-comes: the store's own submit, the executor of SHELL. Each task leaves the harness' record of its execution; a no-op
+later stage than the first, as in t3a2s128q: then a scheduler and, from stage 3 on, a task-manager run too. ZooKeeper
+and Kafka are used where DTS_ZOOKEEPER and DTS_KAFKA name them (`eval "$(dts infra env)"`). Everything else is dts as
+it comes: the store's own submit, the executor of SHELL. Each task leaves the harness' record of its execution; a no-op
 stands for a Python function.
 """
 

@@ -35,6 +35,13 @@ def test_ids_of_one_millisecond_rise() -> None:
     assert len({text[:10] for text in ids}) == 1
 
 
+def test_a_batch_is_what_one_would_have_got_one_by_one() -> None:
+    clock = HandClock(1_000.0)
+    one_by_one, batches = Ids(clock, lambda count: b"\x55" * count), Ids(clock, lambda count: b"\x55" * count)
+    expected = [one_by_one.new() for _ in range(5000)]
+    assert [*batches.batch(1), *batches.batch(0), *batches.batch(2222), *batches.batch(2777)] == expected
+
+
 def test_ids_rise_with_the_clock() -> None:
     clock = HandClock(1_000.0)
     ids = Ids(clock)
