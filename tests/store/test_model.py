@@ -110,6 +110,9 @@ class Made(Ids):
     def new(self) -> str:
         return f"made-{next(self._numbers)}"
 
+    def batch(self, count: int) -> list[str]:
+        return [self.new() for _ in range(count)]
+
 
 class Askers(RuleBasedStateMachine):
     """Everybody who may ask anything of the store, one at a time."""
