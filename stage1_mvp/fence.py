@@ -82,7 +82,9 @@ class Fence:
             if code is not None and (code >= 0 or self._stopping):
                 return code if code >= 0 else 128 - code
             log.warning("%s; %d processes were killed", why, sum(count for _, count in proof.signals))
-            self.ended, self._boot = Ended(self._boot, proof), ""
+            if self._boot:
+                # One that died before it had a name has run nothing, and what is known of the one before stays known.
+                self.ended, self._boot = Ended(self._boot, proof), ""
             if self._stopping or self._rest(RESTART_PAUSE):
                 return 0
             log.warning("the agent is started again, as a new boot")

@@ -8,7 +8,7 @@ from redis import Redis
 
 from common.domain.errors import CorruptTask
 from common.domain.reports import Finished, LogChunk
-from common.domain.result import success
+from common.domain.result import Reason, success
 from common.domain.status import Answer, Status
 from common.domain.task import Submission
 from common.store.granting import Attempt
@@ -192,3 +192,11 @@ def test_budgets_that_are_no_numbers_count_as_none(redis: Redis, life: Life) -> 
     end = Finished(task, success(), LogChunk(task, 0, ""))
     assert life.store.report([end], AGENT) == [(Answer.OK, Status.SUCCESS)]
     assert redis.hmget("task:t", "failures", "lost") == ["0", "0"]
+
+
+def test_what_an_agent_runs_is_not_taken_for_lost_where_somebody_spoilt_its_lease(redis: Redis, life: Life) -> None:
+    task = life.task(life.running())
+    redis.set(life.store.keys.agent(AGENT), "somebody's")
+    with pytest.raises(CorruptTask):
+        life.store.requeue([task], Reason.AGENT_LOST, "leader", EPOCH)
+    assert life.task(task.task_id).status is Status.RUNNING

@@ -42,7 +42,7 @@ local function requeue(task, history, lease, held, id, attempt, seen, boot, reas
   elseif status ~= seen or found[3] ~= boot then
     return { 'STALE_STATE', status }
   end
-  local leased = reason == 'AGENT_LOST' and fields(lease, 'boot', 'before', 'proof') or {}
+  local leased = reason == 'AGENT_LOST' and redis.call('HMGET', lease, 'boot', 'before', 'proof') or {}
   if leased[1] == boot then
     return { 'STALE_STATE', status }
   end
