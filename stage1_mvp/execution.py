@@ -28,6 +28,9 @@ def execute(task: Task, executors: Mapping[str, Executor], cancelled: Cancellati
     if executor is None:
         known = ", ".join(sorted(executors))
         return failure(Reason.UNKNOWN_TYPE, f"this agent runs no tasks of type {task.spec.type}; it knows {known}")
+    if cancelled.is_set():
+        # Not left to the executor: when all was ended because the lease is over, nothing fences what starts after it.
+        return stopped(Reason(cancelled.reason), None, task.spec.timeout)
     try:
         returned = executor.run(task, cancelled, output)
     # SystemExit too: it would end this thread, and nobody would ever hear of the task again.

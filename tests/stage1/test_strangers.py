@@ -9,11 +9,15 @@ import pytest
 from common.domain.errors import BadSetting
 from common.domain.result import Reason
 from common.domain.status import Answer, Status
+from common.domain.task import Task, TaskSpec
+from common.executors.cancel import CancelToken
+from common.executors.output import TaskOutput
 from common.lab.until import until
+from stage1_mvp.execution import execute
 from tests.servers import FakeAt
 from tests.stage1.desk import Desk
 from tests.stage1.living import Living, settings_of
-from tests.stage1.strangers import NONSENSE
+from tests.stage1.strangers import NONSENSE, Echo
 
 STRANGERS = {
     name.upper(): f"tests.stage1.strangers:{name}"
@@ -128,6 +132,19 @@ def test_one_that_gives_up_because_the_agent_stops_is_handed_back(tmp_path: Path
     task = desk.task(task_id)
     assert (task.status, task.attempt, task.failures, task.lost) == (Status.PENDING, 1, 0, 0)
     desk.settled()
+
+
+@pytest.mark.parametrize(("reason", "status"), [(Reason.FENCED, Status.FAILED), (Reason.CANCELLED, Status.CANCELLED)])
+def test_none_is_begun_once_its_task_is_to_end_whatever_it_would_make_of_that(reason: Reason, status: Status) -> None:
+    task, cancelled, output = (
+        Task("t", TaskSpec(type="ECHO", content="x"), Status.RUNNING),
+        CancelToken(),
+        TaskOutput(9),
+    )
+    cancelled.set(reason)
+    result = execute(task, {"ECHO": Echo()}, cancelled, output)
+    assert (result.status, result.reason, output.total) == (status, reason, 0)
+    cancelled.close()
 
 
 @pytest.mark.parametrize(
